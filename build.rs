@@ -1,3 +1,5 @@
+//! Finds the Node-API symbols for linking.
+
 fn main() {
     napi_build::setup();
 }

@@ -1,2 +1,15 @@
-//! Temporary.
+//! Inter-process communication for Node.js over Unix sockets, Windows named
+//! pipes and TCP.
+//!
+//! Two layers live here. [`ipc`] is the core: an ordinary Rust library without
+//! Node-API and without `unsafe`. `binding` is the only place that names
+//! Node-API; it converts, delegates and returns. The JavaScript facade
+//! (`index.js`, `lib/`) stands on the binding.
+//!
+//! The picture of the layers is in `docs/architecture.md`.
+
+#![deny(rust_2018_idioms)]
+
+
+
 pub mod ipc;

@@ -1,0 +1,128 @@
+//! Cuts a byte stream into frames.
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::{binary, json, Frame};
+use crate::ipc::close::CloseReason;
+
+/// Room reserved on the word of a length prefix alone. More is reserved only
+/// as bytes really arrive, so a lying prefix costs its sender more than us.
+const FIRST_RESERVATION: usize = 64 * 1024;
+
+/// Bytes that are no frame.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// The announced body is longer than allowed.
+    #[error("frame of {size} bytes exceeds the maximum of {max}")]
+    TooLarge {
+        /// The announced length.
+        size: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// The body is not JSON, or not UTF-8.
+    #[error("body is not valid JSON")]
+    BadJson,
+    /// The body is JSON but no envelope.
+    #[error("not an envelope: {0}")]
+    BadEnvelope(&'static str),
+    /// Anything else.
+    #[error("protocol error: {0}")]
+    Protocol(&'static str),
+}
+
+impl DecodeError {
+    /// The reason with which the connection is closed.
+    pub fn reason(&self) -> CloseReason {
+        match self {
+            DecodeError::TooLarge { .. } => CloseReason::MessageTooLarge,
+            DecodeError::BadJson => CloseReason::BadJson,
+            DecodeError::BadEnvelope(_) => CloseReason::BadEnvelope,
+            DecodeError::Protocol(_) => CloseReason::ProtocolError,
+        }
+    }
+}
+
+/// Collects bytes and yields frames.
+#[derive(Debug)]
+pub struct Decoder {
+    buffer: BytesMut,
+    max: usize,
+}
+
+impl Decoder {
+    /// A decoder that refuses bodies longer than `max`.
+    pub fn new(max: usize) -> Self {
+        Self {
+            buffer: BytesMut::new(),
+            max,
+        }
+    }
+
+    /// Takes bytes from the socket.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The next complete frame and the length of its body.
+    ///
+    /// # Errors
+    /// After an error the stream has no known frame boundary any more; the
+    /// connection has to be closed.
+    pub fn next_frame(&mut self) -> Result<Option<(Frame, usize)>, DecodeError> {
+        match self.next_body()? {
+            None => Ok(None),
+            Some(body) => {
+                let size = body.len();
+                decode(body).map(|frame| Some((frame, size)))
+            }
+        }
+    }
+
+    fn next_body(&mut self) -> Result<Option<Bytes>, DecodeError> {
+        let Some(prefix) = self.buffer.first_chunk::<4>() else {
+            self.give_back();
+            return Ok(None);
+        };
+        let size = u32::from_be_bytes(*prefix) as usize;
+        if size > self.max {
+            return Err(DecodeError::TooLarge { size, max: self.max });
+        }
+        if size == 0 {
+            return Err(DecodeError::Protocol("empty frame"));
+        }
+        let missing = (size + 4).saturating_sub(self.buffer.len());
+        if missing > 0 {
+            self.buffer.reserve(missing.min(FIRST_RESERVATION));
+            return Ok(None);
+        }
+        self.buffer.advance(4);
+        Ok(Some(self.buffer.split_to(size).freeze()))
+    }
+
+    /// An idle connection keeps no buffer.
+    fn give_back(&mut self) {
+        if self.buffer.is_empty() {
+            self.buffer = BytesMut::new();
+        }
+    }
+
+    /// Whether a frame has begun and is not complete.
+    pub fn is_partial(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
+    /// Bytes held.
+    pub fn buffered(&self) -> usize {
+        self.buffer.len()
+    }
+}
+
+/// Decodes one body; the first byte tells the profile.
+fn decode(body: Bytes) -> Result<Frame, DecodeError> {
+    match body.first() {
+        Some(b'{') => json::decode(&body),
+        Some(0x01..=0x1f) => binary::decode(body),
+        _ => Err(DecodeError::Protocol("unknown first byte")),
+    }
+}

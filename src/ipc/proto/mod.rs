@@ -1,0 +1,21 @@
+//! The rules of one connection, as a state machine without I/O.
+//!
+//! Bytes, commands and the time go in; bytes, [`Event`]s and the next deadline
+//! come out. Nothing in here touches a socket, spawns a task or reads a clock,
+//! so every rule can be tested with exact bytes and virtual time.
+
+mod backoff;
+mod credit;
+mod event;
+mod heartbeat;
+mod outbox;
+mod receive;
+mod requests;
+mod send;
+mod session;
+pub mod topics;
+
+pub use backoff::Backoff;
+pub use event::Event;
+pub use send::{Sent, Shared};
+pub use session::{Role, Session, WallClock};

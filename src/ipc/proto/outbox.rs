@@ -1,0 +1,175 @@
+//! What waits to be written, and in which order.
+//!
+//! Two queues. `ready` is bytes for the socket. `held` are messages and requests
+//! that may not leave yet: the peer has granted no credit, or `ready` is above
+//! its mark. Answers, pings, credit and cancellations never stand behind `held`:
+//! that is the control lane which keeps two full peers from waiting for each
+//! other.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use crate::ipc::options::MESSAGE_OVERHEAD;
+
+/// A capacity above this is given back once the queue has drained.
+const KEEP_CAPACITY: usize = 128 * 1024;
+
+/// A message that may not leave yet.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// The whole frame, length included.
+    pub(super) frame: Bytes,
+    /// The request in it, if it is one.
+    pub(super) request: Option<u32>,
+}
+
+impl Held {
+    fn cost(&self) -> usize {
+        self.frame.len() + MESSAGE_OVERHEAD
+    }
+}
+
+/// The output of one connection.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    ready: BytesMut,
+    held: VecDeque<Held>,
+    held_cost: usize,
+    high_water: usize,
+    hard_cap: usize,
+    /// Somebody was told to wait until the queue is short again.
+    waiting: bool,
+    /// Since when nothing has moved although something should.
+    stalled: Option<Instant>,
+}
+
+impl Outbox {
+    pub(super) fn new(high_water: usize, hard_cap: usize) -> Self {
+        Self {
+            ready: BytesMut::new(),
+            held: VecDeque::new(),
+            held_cost: 0,
+            high_water,
+            hard_cap,
+            waiting: false,
+            stalled: None,
+        }
+    }
+
+    /// For frames that may leave at once.
+    pub(super) fn ready(&mut self) -> &mut BytesMut {
+        &mut self.ready
+    }
+
+    pub(super) fn ready_len(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// Bytes that wait, with the overhead of what is held.
+    pub(super) fn queued(&self) -> usize {
+        self.ready.len() + self.held_cost
+    }
+
+    /// Whether a message may go to `ready` as far as the queue is concerned.
+    pub(super) fn is_open(&self) -> bool {
+        self.held.is_empty() && self.ready.len() <= self.high_water
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.queued() > self.hard_cap
+    }
+
+    pub(super) fn above_mark(&self) -> bool {
+        self.queued() > self.high_water
+    }
+
+    /// Remembers to tell when the queue is short again.
+    pub(super) fn ask_to_wait(&mut self) {
+        self.waiting = true;
+    }
+
+    /// Whether those who wait may go on; answers yes once.
+    pub(super) fn take_drained(&mut self) -> bool {
+        let drained = self.waiting && self.queued() <= self.high_water / 2;
+        self.waiting &= !drained;
+        drained
+    }
+
+    pub(super) fn hold(&mut self, held: Held) {
+        self.held_cost += held.cost();
+        self.held.push_back(held);
+    }
+
+    /// The next held message, if there is room for it.
+    pub(super) fn release(&mut self) -> Option<Held> {
+        if self.ready.len() > self.high_water {
+            return None;
+        }
+        let held = self.held.pop_front()?;
+        self.held_cost -= held.cost();
+        Some(held)
+    }
+
+    pub(super) fn push(&mut self, frame: &[u8]) {
+        self.ready.extend_from_slice(frame);
+    }
+
+    /// Takes a request back that has not left.
+    pub(super) fn withdraw(&mut self, request: u32) {
+        if let Some(at) = self.held.iter().position(|held| held.request == Some(request)) {
+            if let Some(held) = self.held.remove(at) {
+                self.held_cost -= held.cost();
+            }
+        }
+    }
+
+    /// Drops the oldest held message that is no request; false if there is none.
+    pub(super) fn drop_oldest(&mut self) -> bool {
+        let Some(at) = self.held.iter().position(|held| held.request.is_none()) else {
+            return false;
+        };
+        if let Some(held) = self.held.remove(at) {
+            self.held_cost -= held.cost();
+        }
+        true
+    }
+
+    /// The socket has taken `count` bytes.
+    pub(super) fn consume(&mut self, count: usize, now: Instant) {
+        self.ready.advance(count.min(self.ready.len()));
+        if self.ready.is_empty() && self.ready.capacity() > KEEP_CAPACITY {
+            self.ready = BytesMut::new();
+        } else if self.ready.is_empty() {
+            self.ready.clear();
+        }
+        self.progress(now);
+    }
+
+    /// Something moved: bytes left, or the peer granted credit.
+    pub(super) fn progress(&mut self, now: Instant) {
+        self.stalled = self.should_move().then_some(now);
+    }
+
+    /// Called after anything was queued.
+    pub(super) fn note_stall(&mut self, now: Instant) {
+        if self.stalled.is_none() && self.should_move() {
+            self.stalled = Some(now);
+        }
+    }
+
+    pub(super) fn stalled_until(&self, patience: Duration) -> Option<Instant> {
+        self.stalled.map(|since| since + patience)
+    }
+
+    fn should_move(&self) -> bool {
+        !self.ready.is_empty() || self.held_cost > self.high_water
+    }
+
+    /// Nothing more will be sent but what is in `ready`.
+    pub(super) fn forget_held(&mut self) {
+        self.held.clear();
+        self.held_cost = 0;
+    }
+}

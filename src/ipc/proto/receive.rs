@@ -1,0 +1,263 @@
+//! Reactions: what the peer says. Every frame passes the same gate, so nothing
+//! is dispatched for a peer that is not registered.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::event::Event;
+use super::session::{Incoming, Phase, Role, Session};
+use crate::ipc::close::CloseReason;
+use crate::ipc::error::{Error, ErrorCode, Origin};
+use crate::ipc::frame::{Body, Failure, Frame, Id, Profile, Refusal, Registration, Welcome};
+
+impl Session {
+    /// Takes bytes from the socket.
+    pub fn input(&mut self, bytes: &[u8], now: Instant) {
+        if self.is_closed() {
+            return;
+        }
+        self.received(bytes.len(), now);
+        self.decoder.feed(bytes);
+        self.decode(now);
+    }
+
+    /// Decodes what is there. Stops where the owner has to decide.
+    pub(super) fn decode(&mut self, now: Instant) {
+        while !self.is_closed() && !matches!(self.phase, Phase::Deciding(_)) {
+            match self.decoder.next_frame() {
+                Ok(Some((frame, size))) => {
+                    self.frame_completed();
+                    self.receive(frame, size, now);
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    self.break_off(error.reason(), &error.to_string(), now);
+                    return;
+                }
+            }
+        }
+        self.note_frame(now);
+        self.grant(now);
+        // A peer that makes us answer and reads no answer has to be stopped
+        // somewhere: what it may ask without credit ends at the cap.
+        if self.outbox.is_full() && self.outbox_is_control() {
+            self.close(CloseReason::SlowConsumer, "the peer reads none of its answers");
+        }
+    }
+
+    fn outbox_is_control(&self) -> bool {
+        self.incoming.is_empty() && self.running() == 0 && self.role == Role::Server
+    }
+
+    fn receive(&mut self, frame: Frame, size: usize, now: Instant) {
+        match self.phase {
+            Phase::Registering => match (self.role, frame) {
+                (Role::Server, Frame::Register(id, registration)) => self.ask(id, registration),
+                (Role::Client, Frame::Registered(_, answer)) => self.answered(*answer, now),
+                (_, Frame::Ignored) => {}
+                (Role::Client, Frame::GoAway { reason, message }) => self.gone(reason, message),
+                _ => self.close(CloseReason::NotRegistered, "a message before the registration"),
+            },
+            Phase::Open => self.dispatch(frame, size, now),
+            Phase::Deciding(_) | Phase::Closed(_) => {}
+        }
+    }
+
+    fn ask(&mut self, id: Id, registration: Box<Registration>) {
+        self.phase = Phase::Deciding(id);
+        self.events.push(Event::Register(registration));
+    }
+
+    fn answered(&mut self, answer: Result<Welcome, Refusal>, now: Instant) {
+        match answer {
+            Ok(welcome) => {
+                self.opened(welcome.protocol.as_ref(), now);
+                self.events.push(Event::Open(Box::new(welcome)));
+            }
+            Err(refusal) => {
+                let reason = CloseReason::from_text(&refusal.reason).unwrap_or(CloseReason::Refused);
+                self.close(reason, refusal.error);
+            }
+        }
+    }
+
+    fn dispatch(&mut self, frame: Frame, size: usize, now: Instant) {
+        match frame {
+            Frame::Message { name, body } => {
+                if self.receive_message(size, now) {
+                    self.events.push(Event::Message { name, body });
+                }
+            }
+            Frame::Request { id, name, body, .. } => {
+                if self.receive_message(size, now) {
+                    self.request_came(id, name, body, now);
+                }
+            }
+            Frame::Topic { topic, publisher, body } if self.role == Role::Client => {
+                if self.receive_message(size, now) {
+                    self.events.push(Event::Topic { topic, publisher, body });
+                }
+            }
+            Frame::Publish { topic, body } if self.role == Role::Server => {
+                if self.receive_message(size, now) {
+                    self.events.push(Event::Publish { topic, body, size });
+                }
+            }
+            Frame::Subscribe { id, topic } if self.role == Role::Server => {
+                self.events.push(Event::Subscribe { topic, id: none_if_zero(id) });
+            }
+            Frame::Unsubscribe { id, topic } if self.role == Role::Server => {
+                self.events.push(Event::Unsubscribe { topic, id: none_if_zero(id) });
+            }
+            Frame::Response { id, body, .. } => self.response_came(&id, body),
+            Frame::Failed { id, failure, .. } => self.failure_came(&id, failure),
+            Frame::Cancel { id } => self.cancel_came(&id),
+            Frame::Credit { messages, bytes } => {
+                self.credit.raise(messages, bytes);
+                self.outbox.progress(now);
+                self.release();
+            }
+            Frame::Ping(id) => {
+                // One answer is enough for many questions, and bounds the queue.
+                if self.ping.replace(id).is_none() {
+                    self.events.push(Event::Ping);
+                }
+            }
+            Frame::Pong(id) => {
+                if let (Id::Number(id), Some((expected, _))) = (id, self.probe) {
+                    if id == expected {
+                        self.probe = None;
+                        self.events.push(Event::Probed { alive: true });
+                    }
+                }
+            }
+            Frame::GoAway { reason, message } => self.gone(reason, message),
+            Frame::Ignored => {}
+            Frame::Register(id, _) => self.refuse_second(id, now),
+            Frame::Registered(..)
+            | Frame::Topic { .. }
+            | Frame::Publish { .. }
+            | Frame::Subscribe { .. }
+            | Frame::Unsubscribe { .. } => {
+                self.break_off(CloseReason::ProtocolError, "a frame for the other role", now);
+            }
+        }
+    }
+
+    /// Counts a message and checks that the peer had credit for it.
+    fn receive_message(&mut self, size: usize, now: Instant) -> bool {
+        self.counters.messages_received += 1;
+        let allowed = self.credit.receive(size);
+        if !allowed && self.profile == Profile::Binary {
+            self.break_off(CloseReason::ProtocolError, "a message without credit", now);
+            return false;
+        }
+        true
+    }
+
+    fn request_came(&mut self, id: Id, name: Bytes, body: Body, now: Instant) {
+        let limit = self.config.limits.pending_requests;
+        let local = match &id {
+            Id::Number(number) => *number,
+            Id::Text(_) => {
+                self.next_incoming = self.next_incoming.wrapping_add(1);
+                self.next_incoming
+            }
+        };
+        if self.incoming.contains_key(&local) {
+            return self.break_off(CloseReason::ProtocolError, "a request id used twice", now);
+        }
+        if self.incoming.len() >= limit {
+            let failure = Failure {
+                message: format!("{limit} requests wait for their answer already"),
+                name: "Error".to_owned(),
+                code: ErrorCode::TooManyPending.as_str().to_owned(),
+            };
+            self.control(&Frame::Failed { id, name, failure }, now);
+            return self.finished(1, now);
+        }
+        self.incoming.insert(local, Incoming { id, name: name.clone(), cancelled: false });
+        self.events.push(Event::Request { id: local, name, body });
+    }
+
+    fn response_came(&mut self, id: &Id, body: Body) {
+        self.counters.messages_received += 1;
+        match self.take_pending(id) {
+            Some(id) => self.events.push(Event::Response { id, body }),
+            None => self.counters.errors += 1,
+        }
+    }
+
+    fn failure_came(&mut self, id: &Id, failure: Failure) {
+        self.counters.messages_received += 1;
+        let Some(id) = self.take_pending(id) else {
+            self.counters.errors += 1;
+            return;
+        };
+        // The peer's code is a label that travels beside ours, so that a peer
+        // can't make its failure look like one of this library on this side.
+        let error = Error {
+            code: ErrorCode::Remote,
+            origin: Origin::Peer,
+            message: failure.message,
+            may_have_run: false,
+        };
+        let remote = Some((failure.name, failure.code));
+        self.events.push(Event::Failed { id, error, remote });
+    }
+
+    /// The request that an answer belongs to; none if it is unknown or over.
+    fn take_pending(&mut self, id: &Id) -> Option<u32> {
+        let Id::Number(id) = id else { return None };
+        self.requests.remove(*id).map(|_| *id)
+    }
+
+    fn cancel_came(&mut self, id: &Id) {
+        let known = match id {
+            Id::Number(number) => Some(*number),
+            // Only the JSON profile has to search.
+            Id::Text(_) => self.incoming.iter().find(|(_, it)| it.id == *id).map(|(local, _)| *local),
+        };
+        let Some(local) = known else { return };
+        // The entry stays until the handler has finished: cancelling must not be
+        // a way to start more handlers than the window allows.
+        if let Some(incoming) = self.incoming.get_mut(&local).filter(|it| !it.cancelled) {
+            incoming.cancelled = true;
+            self.events.push(Event::Cancelled { id: local });
+        }
+    }
+
+    fn refuse_second(&mut self, id: Id, now: Instant) {
+        let refusal = Refusal {
+            error: "this connection is registered already".to_owned(),
+            reason: CloseReason::Refused.as_str().to_owned(),
+        };
+        self.control(&Frame::Registered(id, Box::new(Err(refusal))), now);
+    }
+
+    fn gone(&mut self, reason: u8, message: String) {
+        // What a peer says about itself is "peer"; what it says about us, such
+        // as "kicked", is passed on.
+        let reason = match CloseReason::from_number(reason) {
+            Some(CloseReason::Local) | None => CloseReason::Peer,
+            Some(reason) => reason,
+        };
+        self.close(reason, message);
+    }
+
+    /// Closes because of what the peer sent. A registered peer is told why; one
+    /// that is not gets no answer, it may not even speak this protocol.
+    fn break_off(&mut self, reason: CloseReason, message: &str, now: Instant) {
+        self.counters.errors += 1;
+        if self.phase == Phase::Open {
+            self.say_goodbye(reason, message, now);
+        }
+        self.close(reason, message);
+    }
+}
+
+/// In the binary profile id 0 means "no answer wanted".
+fn none_if_zero(id: Option<Id>) -> Option<Id> {
+    id.filter(|id| *id != Id::Number(0))
+}

@@ -1,0 +1,465 @@
+//! One connection: its phases, its time, its end. `send` and `receive` hold
+//! the commands and the reactions.
+
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::credit::Credit;
+use super::event::Event;
+use super::heartbeat::{Due, Heartbeat};
+use super::outbox::Outbox;
+use super::requests::{IdHasher, Requests};
+use crate::ipc::close::CloseReason;
+use crate::ipc::error::Error;
+use crate::ipc::frame::{
+    Decoder, Frame, Id, Profile, Protocol, Refusal, Registration, Welcome, FEATURE_BINARY, VERSION,
+};
+use crate::ipc::options::{SessionConfig, SlowConsumer};
+use crate::ipc::stats::Counters;
+
+/// Which end of the connection this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Registers, subscribes.
+    Client,
+    /// Lets in, publishes to subscribers.
+    Server,
+}
+
+/// The time of day, derived from the monotonic clock so that it is an argument.
+#[derive(Clone, Copy, Debug)]
+pub struct WallClock {
+    /// A moment of the monotonic clock …
+    pub base: Instant,
+    /// … and the same moment in milliseconds since the epoch.
+    pub millis: u64,
+}
+
+impl WallClock {
+    /// Milliseconds since the epoch at `now`.
+    pub fn at(&self, now: Instant) -> u64 {
+        self.millis + u64::try_from(now.saturating_duration_since(self.base).as_millis()).unwrap_or(0)
+    }
+}
+
+/// How far the connection has come.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Waiting for the first frame, or for the answer to ours.
+    Registering,
+    /// Server: the owner has been asked. Nothing is decoded meanwhile.
+    Deciding(Id),
+    /// Registered.
+    Open,
+    /// Over. What is in the output may still be written.
+    Closed(CloseReason),
+}
+
+/// A request of the peer that our side has not answered yet.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    /// The peer's id of it.
+    pub(super) id: Id,
+    /// Its type; kept for the JSON profile, whose answers name it.
+    pub(super) name: Bytes,
+    /// Nobody waits for the answer any more; the handler may still run.
+    pub(super) cancelled: bool,
+}
+
+/// The state of one connection.
+#[derive(Debug)]
+pub struct Session {
+    pub(super) role: Role,
+    pub(super) phase: Phase,
+    pub(super) profile: Profile,
+    pub(super) config: Arc<SessionConfig>,
+    pub(super) wall: WallClock,
+    pub(super) decoder: Decoder,
+    pub(super) outbox: Outbox,
+    pub(super) requests: Requests,
+    pub(super) incoming: HashMap<u32, Incoming, BuildHasherDefault<IdHasher>>,
+    pub(super) next_incoming: u32,
+    pub(super) credit: Credit,
+    pub(super) heartbeat: Heartbeat,
+    pub(super) counters: Counters,
+    pub(super) events: Vec<Event>,
+    /// Longest body the peer takes.
+    pub(super) peer_max: usize,
+    pub(super) peer_clone_version: u32,
+    /// The peer's unanswered ping; a later one takes its place.
+    pub(super) ping: Option<Id>,
+    pub(super) probe: Option<(u32, Instant)>,
+    pub(super) next_ping: u32,
+    handshake_until: Option<Instant>,
+    frame_since: Option<Instant>,
+    last_received: Instant,
+    reading_paused: bool,
+}
+
+impl Session {
+    /// The server's end of a new connection.
+    pub fn server(config: Arc<SessionConfig>, wall: WallClock, now: Instant) -> Self {
+        let until = now + config.limits.handshake_timeout;
+        Self::new(Role::Server, config, wall, now, Some(until))
+    }
+
+    /// The client's end of a new connection: queues the registration.
+    pub fn client(
+        config: Arc<SessionConfig>,
+        mut registration: Registration,
+        wall: WallClock,
+        now: Instant,
+    ) -> Self {
+        registration.protocol = Some(own_protocol(&config));
+        let mut session = Self::new(Role::Client, config, wall, now, None);
+        session.control(&Frame::Register(Id::Number(0), Box::new(registration)), now);
+        session
+    }
+
+    fn new(
+        role: Role,
+        config: Arc<SessionConfig>,
+        wall: WallClock,
+        now: Instant,
+        handshake_until: Option<Instant>,
+    ) -> Self {
+        let limits = &config.limits;
+        Self {
+            role,
+            phase: Phase::Registering,
+            profile: Profile::Json,
+            wall,
+            decoder: Decoder::new(limits.max_message_size),
+            outbox: Outbox::new(limits.high_water, limits.hard_cap),
+            requests: Requests::default(),
+            incoming: HashMap::default(),
+            next_incoming: 0,
+            credit: Credit::new(limits),
+            heartbeat: Heartbeat::new(config.heartbeat.clone(), now),
+            counters: Counters::default(),
+            events: Vec::new(),
+            peer_max: limits.max_message_size,
+            peer_clone_version: 0,
+            ping: None,
+            probe: None,
+            next_ping: 1,
+            handshake_until,
+            frame_since: None,
+            last_received: now,
+            reading_paused: false,
+            config,
+        }
+    }
+
+    /// Server: lets the client in. Reading goes on.
+    ///
+    /// `protocol` is what the client said about itself, if it did.
+    pub fn accept(&mut self, mut welcome: Welcome, protocol: Option<&Protocol>, now: Instant) {
+        let Phase::Deciding(id) = std::mem::replace(&mut self.phase, Phase::Open) else {
+            return;
+        };
+        welcome.protocol = Some(own_protocol(&self.config));
+        self.control(&Frame::Registered(id, Box::new(Ok(welcome))), now);
+        self.opened(protocol, now);
+        self.decode(now);
+    }
+
+    /// Server: refuses the client and closes.
+    pub fn refuse(&mut self, refusal: Refusal, reason: CloseReason, now: Instant) {
+        let Phase::Deciding(id) = std::mem::replace(&mut self.phase, Phase::Registering) else {
+            return;
+        };
+        let message = refusal.error.clone();
+        self.control(&Frame::Registered(id, Box::new(Err(refusal))), now);
+        self.close(reason, message);
+    }
+
+    pub(super) fn opened(&mut self, peer: Option<&Protocol>, now: Instant) {
+        self.phase = Phase::Open;
+        self.handshake_until = None;
+        self.heartbeat = Heartbeat::new(self.config.heartbeat.clone(), now);
+        let Some(peer) = peer else { return };
+        self.peer_max = usize::try_from(peer.max_message_size).unwrap_or(usize::MAX).min(self.peer_max);
+        self.peer_clone_version = peer.clone_version;
+        if !self.config.json_only && peer.features.iter().any(|name| name == FEATURE_BINARY) {
+            self.profile = Profile::Binary;
+            self.credit.set_peer_window(peer.window_messages.into(), peer.window_bytes.into());
+        }
+    }
+
+    /// The earliest moment at which [`tick`](Self::tick) has something to do.
+    pub fn deadline(&self) -> Option<Instant> {
+        let limits = &self.config.limits;
+        let open = self.phase == Phase::Open;
+        [
+            self.handshake_until,
+            self.frame_since.map(|since| since + limits.frame_timeout),
+            self.requests.deadline(),
+            self.heartbeat.deadline().filter(|_| open),
+            self.probe.map(|(_, until)| until),
+            self.slow_at(),
+            limits.idle_timeout.filter(|_| open).map(|idle| self.last_received + idle),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+        .filter(|_| !self.is_closed())
+    }
+
+    /// Does what is due. Bytes that have arrived are to be fed first.
+    pub fn tick(&mut self, now: Instant) {
+        if self.is_closed() {
+            return;
+        }
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let limits = &self.config.limits;
+        if due(self.handshake_until) {
+            return self.close(CloseReason::HandshakeTimeout, "no registration came in time");
+        }
+        if due(self.frame_since.map(|since| since + limits.frame_timeout)) {
+            return self.close(CloseReason::FrameTimeout, "a frame stayed incomplete");
+        }
+        if due(self.slow_at()) {
+            return self.close(CloseReason::SlowConsumer, "the peer does not take its messages");
+        }
+        if due(limits.idle_timeout.map(|idle| self.last_received + idle)) && self.phase == Phase::Open {
+            return self.leave(CloseReason::IdleTimeout, "idle for too long", now);
+        }
+        if due(self.probe.map(|(_, until)| until)) {
+            self.probe = None;
+            self.events.push(Event::Probed { alive: false });
+        }
+        self.expire_requests(now);
+        if self.phase == Phase::Open {
+            self.beat(now);
+        }
+    }
+
+    fn beat(&mut self, now: Instant) {
+        match self.heartbeat.check(now) {
+            Due::Nothing => {}
+            Due::Ping => {
+                let id = self.ping_id();
+                self.control(&Frame::Ping(Id::Number(id)), now);
+            }
+            Due::Timeout => {
+                self.counters.heartbeat_timeouts += 1;
+                let millis = self.heartbeat.timeout().as_millis();
+                let error = Error::io(
+                    crate::ipc::error::ErrorCode::HeartbeatTimeout,
+                    format!("Heartbeat timeout: no sign of life for {millis} ms"),
+                );
+                self.events.push(Event::HeartbeatTimeout(error));
+                if self.config.heartbeat.close_on_timeout {
+                    self.close(CloseReason::HeartbeatTimeout, "the peer gave no sign of life");
+                }
+            }
+        }
+    }
+
+    pub(super) fn ping_id(&mut self) -> u32 {
+        let id = self.next_ping;
+        self.next_ping = self.next_ping.wrapping_add(1).max(1);
+        id
+    }
+
+    fn expire_requests(&mut self, now: Instant) {
+        for (id, pending) in self.requests.expire(now) {
+            self.counters.request_timeouts += 1;
+            if pending.sent {
+                self.control(&Frame::Cancel { id: Id::Number(id) }, now);
+            } else {
+                self.outbox.withdraw(id);
+            }
+            let name = String::from_utf8_lossy(&pending.name);
+            self.fail_own(id, Error::timeout(&name).maybe_ran(pending.sent));
+        }
+    }
+
+    pub(super) fn fail_own(&mut self, id: u32, error: Error) {
+        self.events.push(Event::Failed { id, error, remote: None });
+    }
+
+    /// When a peer that does not take its output is given up. Only a server
+    /// gives up: a client's heartbeat finds a dead server, and a slow one is
+    /// better than none.
+    fn slow_at(&self) -> Option<Instant> {
+        let limits = &self.config.limits;
+        let applies = self.role == Role::Server && limits.slow_consumer == SlowConsumer::Disconnect;
+        self.outbox.stalled_until(limits.write_timeout).filter(|_| applies)
+    }
+
+    /// Whether the owner should read from the socket.
+    pub fn wants_read(&self) -> bool {
+        match self.phase {
+            Phase::Registering => true,
+            Phase::Deciding(_) | Phase::Closed(_) => false,
+            // With credit the peer knows by itself when to stop; without it
+            // the kernel's buffer fills up and tells it.
+            Phase::Open => {
+                self.profile == Profile::Binary || self.credit.has_room(self.requests.len() as u64)
+            }
+        }
+    }
+
+    /// The owner tells whether it is reading, so that silence is judged fairly.
+    pub fn note_reading(&mut self, reading: bool, now: Instant) {
+        if !reading || self.reading_paused {
+            self.heartbeat.paused(now);
+        }
+        self.reading_paused = !reading;
+    }
+
+    pub(super) fn received(&mut self, count: usize, now: Instant) {
+        self.counters.bytes_received += count as u64;
+        self.last_received = now;
+        self.heartbeat.received(now);
+    }
+
+    pub(super) fn note_frame(&mut self, now: Instant) {
+        // A frame that completes while the next one begins restarts the time.
+        self.frame_since = match (self.decoder.is_partial(), self.frame_since) {
+            (false, _) => None,
+            (true, since) => since.or(Some(now)),
+        };
+    }
+
+    pub(super) fn frame_completed(&mut self) {
+        self.frame_since = None;
+    }
+
+    /// The peer's end was closed.
+    pub fn eof(&mut self) {
+        let reason = if self.decoder.is_partial() {
+            CloseReason::TruncatedFrame
+        } else {
+            CloseReason::PeerClosed
+        };
+        self.close(reason, "the peer closed the connection");
+    }
+
+    /// Tells the peer that we go, then closes.
+    pub fn leave(&mut self, reason: CloseReason, message: &str, now: Instant) {
+        if self.phase == Phase::Open {
+            self.say_goodbye(reason, message, now);
+        }
+        self.close(reason, message);
+    }
+
+    /// Ends the connection: settles everything and reports the reason, once.
+    pub fn close(&mut self, reason: CloseReason, message: impl Into<String>) {
+        if self.is_closed() {
+            return;
+        }
+        self.phase = Phase::Closed(reason);
+        self.outbox.forget_held();
+        for (id, pending) in self.requests.drain() {
+            self.fail_own(id, reason.to_error(pending.sent));
+        }
+        for (id, incoming) in self.incoming.drain() {
+            if !incoming.cancelled {
+                self.events.push(Event::Cancelled { id });
+            }
+        }
+        if self.probe.take().is_some() {
+            self.events.push(Event::Probed { alive: false });
+        }
+        self.events.push(Event::Closed { reason, message: message.into() });
+    }
+
+    /// Whether the connection is over.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.phase, Phase::Closed(_))
+    }
+
+    /// Whether messages can be sent.
+    pub fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    /// What happened since the last call.
+    pub fn take_events(&mut self, into: &mut Vec<Event>) {
+        into.append(&mut self.events);
+    }
+
+    /// Whether something happened.
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// Bytes for the socket.
+    pub fn output(&mut self) -> &[u8] {
+        self.outbox.ready()
+    }
+
+    /// Bytes in [`output`](Self::output).
+    pub fn output_len(&self) -> usize {
+        self.outbox.ready_len()
+    }
+
+    /// The socket has taken `count` bytes of the output.
+    pub fn wrote(&mut self, count: usize, now: Instant) {
+        self.counters.bytes_sent += count as u64;
+        self.outbox.consume(count, now);
+        self.release();
+    }
+
+    /// Requests of ours that wait for an answer.
+    pub fn pending(&self) -> usize {
+        self.requests.len()
+    }
+
+    /// Messages and requests of the peer whose handler has not finished.
+    pub fn running(&self) -> u64 {
+        self.credit.running()
+    }
+
+    /// Bytes that wait to be written, with the overhead of what is held.
+    pub fn queued(&self) -> usize {
+        self.outbox.queued()
+    }
+
+    /// What this connection has done.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Counts a message that was received and could not be used.
+    pub fn count_error(&mut self) {
+        self.counters.errors += 1;
+    }
+
+    /// The version of the structured clone format that the peer reads.
+    pub fn peer_clone_version(&self) -> u32 {
+        self.peer_clone_version
+    }
+
+    /// The profile in use.
+    pub fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    /// When something last came from the peer.
+    pub fn last_received(&self) -> Instant {
+        self.last_received
+    }
+
+    /// How long a closed connection may take to write its last bytes.
+    pub const LINGER: Duration = Duration::from_secs(1);
+}
+
+fn own_protocol(config: &SessionConfig) -> Protocol {
+    let limits = &config.limits;
+    Protocol {
+        version: VERSION,
+        features: if config.json_only { Vec::new() } else { vec![FEATURE_BINARY.to_owned()] },
+        max_message_size: limits.max_message_size as u64,
+        window_messages: limits.window_messages,
+        window_bytes: limits.window_bytes,
+        clone_version: config.clone_version,
+    }
+}
