@@ -1,13 +1,31 @@
-//! core
+//! The core: protocol, transports, client and server. No Node-API, no `unsafe`.
+//!
+//! From the inside out: `frame` knows bytes, `proto` knows the rules of one
+//! connection, `link` joins a connection to a socket, `driver` waits for that
+//! socket, `client` and `server` own links.
+
 #![forbid(unsafe_code)]
+
+pub mod client;
 pub mod close;
+pub mod driver;
 pub mod endpoint;
 pub mod error;
+pub mod faults;
 pub mod frame;
+pub mod link;
+#[cfg(unix)]
+pub mod lock;
+pub mod notice;
 pub mod options;
 pub mod proto;
+pub mod server;
 pub mod stats;
 pub mod trace;
+pub mod transport;
+
+pub use client::Client;
 pub use close::CloseReason;
 pub use endpoint::Address;
 pub use error::{Error, ErrorCode, Origin};
+pub use server::Server;

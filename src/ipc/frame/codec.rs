@@ -116,6 +116,11 @@ impl Decoder {
     pub fn buffered(&self) -> usize {
         self.buffer.len()
     }
+
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.buffer.capacity()
+    }
 }
 
 /// Decodes one body; the first byte tells the profile.

@@ -20,6 +20,8 @@ mod json;
 pub use json::is_json;
 mod payload;
 mod registration;
+#[cfg(test)]
+mod tests;
 mod varint;
 
 use std::time::Duration;
@@ -93,6 +95,7 @@ pub struct Failure {
 /// One frame, decoded. The type parameter lets a caller encode a payload that
 /// is not in Rust's memory yet.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub enum Frame<P = Bytes> {
     /// First frame of a connection: who we are. JSON only.
     Register(Id, Box<Registration>),

@@ -219,7 +219,8 @@ impl Drop for SocketGuard {
 ///
 /// # Errors
 ///
-/// Every error leaves the path as it was.
+/// On every error nothing is left behind but the lock file, and nothing was
+/// removed but, at most, a dead server's socket file.
 ///
 /// # Platform-specific behavior
 ///
@@ -287,7 +288,7 @@ fn check(path: &Path) -> Result<PathBuf, BindError> {
 }
 
 fn acquire(path: &Path, options: &BindOptions) -> Result<Claim, BindError> {
-    let deadline = Instant::now() + options.lock_wait;
+    let deadline = Instant::now().checked_add(options.lock_wait);
     loop {
         let record = match PathLock::try_acquire(path, options.holder)? {
             Attempt::Held(lock) => return Ok(Claim::Locked(lock)),
@@ -299,7 +300,8 @@ fn acquire(path: &Path, options: &BindOptions) -> Result<Claim, BindError> {
         let serving = record.and_then(|record| record.socket);
         let found = fs::symlink_metadata(path).ok();
         let established = serving.is_some() && found.map(|meta| FileId::of(&meta)) == serving;
-        if established || Instant::now() >= deadline {
+        let expired = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        if established || expired {
             return match record.filter(|record| alive(record.pid)) {
                 None if !established => Ok(Claim::Unlocked(Unavailable::HeldByStranger)),
                 holder => Err(BindError::AddressInUse { holder }),

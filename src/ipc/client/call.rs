@@ -1,0 +1,197 @@
+//! Calls: what the owner wants to say. Straight into the session while
+//! connected, into the queue while a connection is on its way.
+
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+
+use super::queue::Queued;
+use super::{Client, Inner, Phase, State};
+use crate::ipc::close::CloseReason;
+use crate::ipc::error::{Error, ErrorCode};
+use crate::ipc::frame::{Body, Payload};
+use crate::ipc::link::now;
+use crate::ipc::notice::{Notice, Op};
+use crate::ipc::proto::{topics, Event, Sent, Session};
+use crate::ipc::server::FLUSH_AT;
+
+/// One call. The type parameter lets the payload be encoded on the way.
+#[derive(Debug)]
+pub enum Call<P = Bytes> {
+    /// A message that nobody answers.
+    Message {
+        /// Its type.
+        name: Bytes,
+        /// What it carries.
+        body: Body<P>,
+    },
+    /// A request; ends as `Response` or `Failed` with the call's number.
+    Request {
+        /// Its type.
+        name: Bytes,
+        /// What it carries.
+        body: Body<P>,
+        /// How long to wait for the answer, from now.
+        timeout: Option<Duration>,
+    },
+    /// A message for the subscribers of a topic.
+    Publish {
+        /// The topic.
+        topic: Bytes,
+        /// What it carries.
+        body: Body<P>,
+    },
+    /// A subscription, or its end; ends as a request does.
+    Subscribe {
+        /// Topic or pattern.
+        topic: Bytes,
+        /// Subscribe, or unsubscribe.
+        on: bool,
+        /// How long to wait for the acknowledgement.
+        timeout: Option<Duration>,
+    },
+}
+
+/// How a call was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is on its way, or queued below the mark.
+    Accepted,
+    /// Queued above the mark: wait for `Drained`.
+    Wait,
+    /// It waits for a connection, and will settle under its number.
+    Queued,
+}
+
+impl Client {
+    /// Makes a call under the number `op`.
+    ///
+    /// # Errors
+    /// If it can't be taken; then nothing follows.
+    pub fn call<P: Payload>(&self, op: Op, call: Call<P>) -> Result<Taken, Error> {
+        let mut state = self.inner.state();
+        if let Call::Subscribe { topic, on, .. } = &call {
+            state.remember(topic, *on)?;
+        }
+        match (state.phase, &state.link) {
+            (Phase::Up, Some(link)) => {
+                let (sent, full) = link.with(|session, now| {
+                    let sent = apply(session, op, call, now);
+                    (sent, session.output_len() >= FLUSH_AT)
+                });
+                if full {
+                    link.flush();
+                }
+                sent.map(|sent| match sent {
+                    Sent::Accepted => Taken::Accepted,
+                    Sent::Wait => Taken::Wait,
+                })
+            }
+            (Phase::Connecting | Phase::Reconnecting | Phase::Up, _) => {
+                let sooner = state.queue.push(Queued::new(op, call, now()))?;
+                drop(state);
+                if sooner {
+                    self.inner.queued.notify_one();
+                }
+                Ok(Taken::Queued)
+            }
+            (Phase::Leaving, _) => Err(CloseReason::Local.to_error(false)),
+            (Phase::Idle, _) => Err(Error::local(ErrorCode::NotConnected, "The client is not connected")),
+        }
+    }
+
+    /// Withdraws a request. True if it had left, so that it may have run.
+    pub fn cancel(&self, op: Op) -> bool {
+        let mut state = self.inner.state();
+        state.queue.remove(op);
+        match &state.link {
+            Some(link) => link.with(|session, now| session.cancel(op, now)),
+            None => false,
+        }
+    }
+}
+
+impl State {
+    fn remember(&mut self, topic: &Bytes, on: bool) -> Result<(), Error> {
+        let topic = String::from_utf8_lossy(topic);
+        topics::check_pattern(&topic)
+            .map_err(|error| Error::local(ErrorCode::InvalidTopic, error.to_string()))?;
+        if on {
+            self.topics.insert(topic.into_owned());
+        } else {
+            self.topics.remove(&*topic);
+        }
+        Ok(())
+    }
+}
+
+/// Turns a call into a command of the session.
+fn apply<P: Payload>(
+    session: &mut Session,
+    op: Op,
+    call: Call<P>,
+    now: Instant,
+) -> Result<Sent, Error> {
+    match call {
+        Call::Message { name, body } => session.message(name, body, now),
+        Call::Request { name, body, timeout } => session.request(op, name, body, timeout, now),
+        Call::Publish { topic, body } => session.publish(topic, body, now),
+        Call::Subscribe { topic, on, timeout } => {
+            session.subscribe(op, topic, on, timeout, now).map(|()| Sent::Accepted)
+        }
+    }
+}
+
+impl<P: Payload> Call<P> {
+    /// The call with its payload in Rust's memory, so that it can wait.
+    pub(super) fn owned(self) -> Call {
+        match self {
+            Call::Message { name, body } => Call::Message { name, body: owned(&body) },
+            Call::Request { name, body, timeout } => {
+                Call::Request { name, body: owned(&body), timeout }
+            }
+            Call::Publish { topic, body } => Call::Publish { topic, body: owned(&body) },
+            Call::Subscribe { topic, on, timeout } => Call::Subscribe { topic, on, timeout },
+        }
+    }
+}
+
+fn owned<P: Payload>(body: &Body<P>) -> Body {
+    let mut payload = BytesMut::new();
+    body.payload.append_to(&mut payload);
+    Body { headers: body.headers.clone(), encoding: body.encoding, payload: payload.freeze() }
+}
+
+impl Inner {
+    /// Makes the calls that waited, in order. The state is held meanwhile, so
+    /// that no later call can overtake them.
+    pub(super) fn make_queued(&self, state: &mut State, notices: &mut Vec<Notice>) {
+        let Some(link) = state.link.clone() else { return };
+        for queued in state.queue.drain() {
+            let op = queued.op;
+            let settles = queued.settles();
+            let result = link.with(|session, now| match queued.call(now) {
+                Some(call) => apply(session, op, call, now).map(|_| ()),
+                None => Err(queued.expired()),
+            });
+            match result {
+                // Requests go on to their answer; one-way calls are done.
+                Ok(()) if settles => {}
+                Ok(()) => notices.push(Notice::Settled { op, result: Ok(()) }),
+                Err(error) => notices.push(queued.failed(error)),
+            }
+        }
+        link.flush();
+    }
+}
+
+impl Queued {
+    /// The notice that a waiting call has failed.
+    pub(super) fn failed(&self, error: Error) -> Notice {
+        if self.settles() {
+            Notice::Event(Event::Failed { id: self.op, error, remote: None })
+        } else {
+            Notice::Settled { op: self.op, result: Err(error) }
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! The client: calls that may be made at any time, and the connection behind
+//! them, which comes, goes and comes back.
+
+mod call;
+mod connect;
+mod queue;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+use super::close::CloseReason;
+use super::error::{Error, ErrorCode};
+use super::link::Link;
+use super::notice::{Notice, Op, Sink};
+use super::options::{ClientOptions, SessionConfig};
+use super::proto::WallClock;
+use super::server::wall_clock;
+use super::stats::{Counters, Stats};
+
+pub use call::{Call, Taken};
+pub use connect::probe;
+use queue::Queue;
+
+/// A client. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    options: ClientOptions,
+    config: Arc<SessionConfig>,
+    runtime: Handle,
+    sink: Arc<dyn Sink>,
+    wall: WallClock,
+    state: Mutex<State>,
+    /// The queue has a new earliest deadline.
+    queued: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    phase: Phase,
+    link: Option<Arc<Link>>,
+    task: Option<AbortHandle>,
+    /// Calls of `connect` that wait.
+    waiting: Vec<Op>,
+    queue: Queue,
+    /// What to subscribe to after every registration.
+    topics: BTreeSet<String>,
+    resume: Option<String>,
+    client_id: Option<String>,
+    connected_at: u64,
+    past: Past,
+    attempts: u64,
+    reconnects: u64,
+    connections: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Phase {
+    /// Nothing under way; calls fail.
+    #[default]
+    Idle,
+    /// The first connection is being made; calls wait.
+    Connecting,
+    /// Registered.
+    Up,
+    /// The connection was lost and is being won back; calls wait.
+    Reconnecting,
+    /// `disconnect` lets running work finish; calls fail.
+    Leaving,
+}
+
+#[derive(Default)]
+struct Past {
+    counters: Counters,
+    closes: BTreeMap<CloseReason, u64>,
+}
+
+/// How to make the first connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ConnectOptions {
+    /// Keep trying for this long until a server is there.
+    pub wait_for_ready: Option<std::time::Duration>,
+}
+
+impl Client {
+    /// A client that does nothing yet. Its tasks run on `runtime`.
+    pub fn new(options: ClientOptions, runtime: Handle, sink: Arc<dyn Sink>) -> Self {
+        let config = Arc::new(options.session.clone());
+        let queue = Queue::new(options.offline_messages, options.offline_bytes);
+        Self {
+            inner: Arc::new(Inner {
+                options,
+                config,
+                runtime,
+                sink,
+                wall: wall_clock(),
+                state: Mutex::new(State { queue, ..State::default() }),
+                queued: Notify::new(),
+            }),
+        }
+    }
+
+    /// Connects and registers; `op` settles when that is done or has failed.
+    /// While it is under way, calls wait.
+    pub fn connect(&self, op: Op, options: ConnectOptions) {
+        let mut state = self.inner.state();
+        match state.phase {
+            Phase::Up => {
+                drop(state);
+                self.inner.sink.notify(0, Notice::Settled { op, result: Ok(()) });
+            }
+            Phase::Leaving => {
+                drop(state);
+                let error = Error::local(ErrorCode::Disconnected, "disconnect() is under way");
+                self.inner.sink.notify(0, Notice::Settled { op, result: Err(error) });
+            }
+            Phase::Connecting | Phase::Reconnecting => state.waiting.push(op),
+            Phase::Idle => {
+                state.phase = Phase::Connecting;
+                state.waiting.push(op);
+                let task = self.inner.runtime.spawn(connect::supervise(self.inner.clone(), options));
+                state.task = Some(task.abort_handle());
+            }
+        }
+    }
+
+    /// Lets pending work finish for a bounded time, says goodbye and closes;
+    /// `op` settles at the end. `waiting` handlers are not waited for.
+    pub fn disconnect(&self, op: Op, waiting: u64) {
+        let inner = self.inner.clone();
+        let link = {
+            let mut state = inner.state();
+            let link = state.link.clone();
+            if link.is_some() && state.phase == Phase::Up {
+                state.phase = Phase::Leaving;
+            } else if state.phase != Phase::Leaving {
+                state.phase = Phase::Idle;
+                if let Some(task) = state.task.take() {
+                    task.abort();
+                }
+            }
+            link
+        };
+        let closed = Error::local(ErrorCode::Disconnected, "The client was disconnected");
+        inner.give_up(&closed);
+        self.inner.runtime.spawn(async move {
+            if let Some(link) = link {
+                inner.leave(&link, waiting).await;
+            }
+            inner.sink.notify(0, Notice::Settled { op, result: Ok(()) });
+        });
+    }
+
+    /// Writes what has been queued since the last call.
+    pub fn flush(&self) {
+        if let Some(link) = self.inner.link() {
+            link.flush();
+        }
+    }
+
+    /// The present connection's link.
+    pub fn link(&self) -> Option<Arc<Link>> {
+        self.inner.link()
+    }
+
+    /// Whether the client is registered now.
+    pub fn is_connected(&self) -> bool {
+        self.inner.state().phase == Phase::Up
+    }
+
+    /// Counters, now.
+    pub fn stats(&self) -> Stats {
+        let state = self.inner.state();
+        let mut stats = Stats {
+            counters: state.past.counters.clone(),
+            closes: state.past.closes.clone(),
+            connected: u64::from(state.phase == Phase::Up),
+            total_connections: state.connections,
+            reconnects: state.reconnects,
+            reconnect_attempts: state.attempts,
+            connected_at: state.connected_at,
+            queued_bytes: state.queue.bytes() as u64,
+            ..Stats::default()
+        };
+        if let Some(link) = &state.link {
+            link.with(|session, _| {
+                stats.counters.add(session.counters());
+                stats.requests_pending += session.pending() as u64;
+                stats.queued_bytes += session.queued() as u64;
+            });
+        }
+        stats
+    }
+
+    /// Closes at once, without a word. For an owner that goes away.
+    pub fn abandon(&self) {
+        let (task, link) = {
+            let mut state = self.inner.state();
+            state.phase = Phase::Idle;
+            (state.task.take(), state.link.take())
+        };
+        if let Some(task) = task {
+            task.abort();
+        }
+        if let Some(link) = link {
+            link.with(|session, _| session.close(CloseReason::Local, "the owner has gone"));
+        }
+    }
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn link(&self) -> Option<Arc<Link>> {
+        self.state().link.clone()
+    }
+
+    /// Settles everything that waits for a connection.
+    fn give_up(&self, error: &Error) {
+        let (waiting, calls) = {
+            let mut state = self.state();
+            (std::mem::take(&mut state.waiting), state.queue.drain())
+        };
+        let mut notices: Vec<Notice> = calls.iter().map(|call| call.failed(error.clone())).collect();
+        notices.extend(
+            waiting.into_iter().map(|op| Notice::Settled { op, result: Err(error.clone()) }),
+        );
+        if !notices.is_empty() {
+            self.sink.deliver(0, &mut notices);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Cutting a stream into frames.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::ipc::close::CloseReason;
+
+fn sample() -> Vec<u8> {
+    let mut stream = Vec::new();
+    for profile in [Profile::Json, Profile::Binary] {
+        for frame in [
+            Frame::Message { name: "t".into(), body: Body::json("[1,2,3]") },
+            Frame::Ping(Id::Number(7)),
+            Frame::Message { name: "large".into(), body: body(Encoding::Bytes, &[9; 700]) },
+            Frame::Ignored,
+        ] {
+            stream.extend(encoded(&frame, profile));
+        }
+    }
+    stream
+}
+
+#[test]
+fn a_frame_delivered_byte_by_byte_arrives_once() {
+    let stream = sample();
+    let whole = decoded_in_pieces([&stream[..]]);
+    assert_eq!(whole.0.len(), 8);
+    assert_eq!(decoded_in_pieces(stream.chunks(1)), whole);
+}
+
+#[test]
+fn no_frame_comes_from_a_cut_body() {
+    for profile in [Profile::Json, Profile::Binary] {
+        let frame = Frame::Message { name: "cut".into(), body: Body::json(r#"{"a":[1,2]}"#) };
+        let bytes = encoded(&frame, profile);
+        for length in 0..bytes.len() {
+            let mut decoder = Decoder::new(MAX);
+            decoder.feed(&bytes[..length]);
+            assert!(decoder.next_frame().unwrap().is_none(), "from {length} bytes");
+            assert_eq!(decoder.is_partial(), length > 0);
+            assert_eq!(decoder.buffered(), length);
+        }
+    }
+}
+
+#[test]
+fn an_empty_body_is_a_protocol_error() {
+    let error = decoded(&hex("00000000")).unwrap_err();
+    assert_eq!(error.reason(), CloseReason::ProtocolError);
+}
+
+#[test]
+fn the_largest_body_passes_and_one_byte_more_does_not() {
+    let mut decoder = Decoder::new(100);
+    decoder.feed(&framed([b"\x01\x01t\x03".as_slice(), &[0; 96]].concat()));
+    assert!(matches!(decoder.next_frame(), Ok(Some((Frame::Message { .. }, 100)))));
+    // Refused on the word of the prefix, before any of the body has come.
+    decoder.feed(&101u32.to_be_bytes());
+    assert_eq!(decoder.next_frame().unwrap_err(), DecodeError::TooLarge { size: 101, max: 100 });
+}
+
+#[test]
+fn hostile_prefixes_are_refused_and_reserve_nothing() {
+    // The last two are "GET " and a TLS ClientHello.
+    for prefix in ["ffffffff", "80000000", "7fffffff", "00800001", "47455420", "16030102"] {
+        let mut decoder = Decoder::new(MAX);
+        decoder.feed(&hex(prefix));
+        let before = decoder.capacity();
+        let error = decoder.next_frame().unwrap_err();
+        assert_eq!(error.reason(), CloseReason::MessageTooLarge, "{prefix}");
+        assert_eq!(decoder.capacity(), before);
+    }
+}
+
+#[test]
+fn a_lying_prefix_reserves_at_most_64_kib() {
+    let mut decoder = Decoder::new(MAX);
+    decoder.feed(&hex("00800000 7b"));
+    assert!(decoder.next_frame().unwrap().is_none());
+    assert!(decoder.capacity() <= 64 * 1024 + 64, "{} bytes reserved", decoder.capacity());
+}
+
+#[test]
+fn an_idle_decoder_keeps_no_buffer() {
+    let mut decoder = Decoder::new(MAX);
+    decoder.feed(&encoded(&Frame::Ping(Id::Number(1)), Profile::Binary));
+    assert!(decoder.next_frame().unwrap().is_some());
+    assert!(decoder.next_frame().unwrap().is_none());
+    assert_eq!(decoder.capacity(), 0);
+}
+
+#[test]
+fn a_body_over_the_maximum_is_not_encoded_and_leaves_the_output_alone() {
+    for profile in [Profile::Json, Profile::Binary] {
+        let frame = Frame::Message { name: "t".into(), body: body(Encoding::Bytes, &[0; 300]) };
+        let size = encoded(&frame, profile).len() - 4;
+        let mut out = BytesMut::from(&b"before"[..]);
+        assert_eq!(encode(&frame, profile, WALL, size - 1, &mut out), Err(size));
+        assert_eq!(&out[..], b"before");
+        assert_eq!(encode(&frame, profile, WALL, size, &mut out), Ok(size));
+        assert_eq!(out.len(), 6 + 4 + size);
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_split_gives_the_same_frames(cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..40)) {
+        let stream = sample();
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(stream.len())).collect();
+        cuts.sort_unstable();
+        let mut pieces = Vec::new();
+        let mut from = 0;
+        for cut in cuts {
+            pieces.push(&stream[from..cut]);
+            from = cut;
+        }
+        pieces.push(&stream[from..]);
+        prop_assert_eq!(decoded_in_pieces(pieces), decoded_in_pieces([&stream[..]]));
+    }
+
+    #[test]
+    fn garbage_never_panics_and_any_split_judges_it_alike(
+        stream in prop::collection::vec(any::<u8>(), 0..200),
+        first in prop::sample::select(vec![None, Some(b'{'), Some(1), Some(2), Some(4), Some(8), Some(0x0b), Some(0x10)]),
+        size in 1usize..9,
+    ) {
+        // With a true prefix and a first byte that selects a codec, so that
+        // more than the prefix is tried.
+        let stream = match first {
+            None => stream,
+            Some(first) => framed([&[first][..], &stream].concat()),
+        };
+        prop_assert_eq!(decoded_in_pieces(stream.chunks(size)), decoded_in_pieces([&stream[..]]));
+    }
+
+    #[test]
+    fn a_damaged_frame_never_panics(
+        profile in prop::sample::select(vec![Profile::Json, Profile::Binary]),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let frame = Frame::Topic {
+            topic: "a.b".into(),
+            publisher: "me".into(),
+            body: with_headers(r#"{"x":"y"}"#, Body::json(r#"{"k":["\u00e9",null]}"#)),
+        };
+        let mut bytes = encoded(&frame, profile);
+        for (at, byte) in damage {
+            let at = 4 + at.index(bytes.len() - 4);
+            bytes[at] = byte;
+        }
+        let _ = decoded(&bytes);
+    }
+}

@@ -1,0 +1,241 @@
+//! A link: one socket, its [`Session`], its output buffer.
+//!
+//! A link does not wait. Whoever knows that the socket is ready pumps it; that
+//! is the tokio [`driver`](super::driver) today. Any thread may use the session
+//! through [`Link::with`] and write with [`Link::flush`], which spares the hop
+//! to another thread. Whatever the owner has to be told is told by the driver
+//! alone, so events keep their order.
+
+use std::cell::RefCell;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::Notify;
+
+use super::close::CloseReason;
+use super::proto::{Event, Session};
+use super::transport::Stream;
+
+/// Bytes read at once. Large enough for hundreds of small messages a call.
+const READ_SIZE: usize = 64 * 1024;
+/// Reads before others get their turn.
+const READS_PER_PUMP: usize = 8;
+
+thread_local! {
+    // One buffer per pumping thread, not per connection: idle ones need none.
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_SIZE].into_boxed_slice());
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct Link {
+    core: Mutex<Core>,
+    wake: Notify,
+}
+
+#[derive(Debug)]
+struct Core {
+    session: Session,
+    stream: Option<Arc<Stream>>,
+    /// The socket took less than we had; the driver waits until it takes more.
+    blocked: bool,
+    /// What the driver was told to wait for.
+    planned: Plan,
+    /// Until when the driver sleeps unless something comes.
+    armed: Option<Instant>,
+    linger_until: Option<Instant>,
+}
+
+/// What the driver has to wait for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Plan {
+    pub(super) read: bool,
+    pub(super) write: bool,
+    pub(super) deadline: Option<Instant>,
+    pub(super) done: bool,
+}
+
+impl Link {
+    /// Joins a session to a connected socket.
+    pub fn new(session: Session, stream: Stream) -> Arc<Self> {
+        Arc::new(Self {
+            core: Mutex::new(Core {
+                session,
+                stream: Some(Arc::new(stream)),
+                blocked: false,
+                planned: Plan::default(),
+                armed: None,
+                linger_until: None,
+            }),
+            wake: Notify::new(),
+        })
+    }
+
+    /// Uses the session. Output stays in the buffer until [`flush`](Self::flush).
+    pub fn with<R>(&self, call: impl FnOnce(&mut Session, Instant) -> R) -> R {
+        let mut core = self.lock();
+        let result = call(&mut core.session, now());
+        core.settle(&self.wake);
+        result
+    }
+
+    /// Writes what the kernel takes, on the calling thread.
+    pub fn flush(&self) {
+        let mut core = self.lock();
+        core.write(now());
+        core.settle(&self.wake);
+    }
+
+    /// Ends the connection and tells the peer why.
+    pub fn leave(&self, reason: CloseReason, message: &str) {
+        self.with(|session, now| session.leave(reason, message, now));
+        self.flush();
+    }
+
+    pub(super) fn wake(&self) -> &Notify {
+        &self.wake
+    }
+
+    pub(super) fn stream(&self) -> Option<Arc<Stream>> {
+        self.lock().stream.clone()
+    }
+
+    /// What to wait for next; remembered, so that others wake the driver only
+    /// when it would sleep too long.
+    pub(super) fn plan(&self) -> Plan {
+        let mut core = self.lock();
+        let now = now();
+        let reading = core.session.wants_read();
+        core.session.note_reading(reading, now);
+        if core.session.is_closed() && core.linger_until.is_none() {
+            core.linger_until = Some(now + Session::LINGER);
+        }
+        let deadline = core.linger_until.or_else(|| core.session.deadline());
+        core.armed = deadline;
+        let written = core.session.output_len() == 0;
+        let over = core.linger_until.is_some_and(|until| written || until <= now);
+        let done = core.session.is_closed() && over && !core.session.has_events();
+        // Output that is merely waiting for the end of its batch is not our business.
+        let write = !written && (core.blocked || core.session.is_closed());
+        let deadline = if core.session.has_events() { Some(now) } else { deadline };
+        core.planned = Plan { read: reading, write, deadline, done };
+        core.planned
+    }
+
+    /// Reads, lets time pass, writes; then hands over what happened. True if
+    /// there may be more to read.
+    pub(super) fn pump(&self, events: &mut Vec<Event>) -> bool {
+        let mut core = self.lock();
+        let queued = core.session.output_len();
+        let more = core.read();
+        let now = now();
+        // After reading: what has arrived counts before anybody is given up.
+        core.session.tick(now);
+        if core.planned.write || core.session.output_len() > queued {
+            core.write(now);
+        }
+        core.session.take_events(events);
+        more
+    }
+
+    /// Closes the socket.
+    pub(super) fn shut(&self) {
+        self.lock().stream = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Core> {
+        // Nothing panics while holding the lock that could leave half a change.
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Core {
+    fn read(&mut self) -> bool {
+        let Some(stream) = self.stream.clone() else { return false };
+        SCRATCH.with_borrow_mut(|scratch| {
+            for _ in 0..READS_PER_PUMP {
+                if !self.session.wants_read() {
+                    return false;
+                }
+                match stream.try_read(scratch) {
+                    Ok(0) => {
+                        self.session.eof();
+                        return false;
+                    }
+                    Ok(count) => {
+                        let bytes = scratch.get(..count).unwrap_or_default();
+                        self.session.input(bytes, now());
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => {
+                        self.fail(&error);
+                        return false;
+                    }
+                }
+            }
+            true
+        })
+    }
+
+    fn write(&mut self, now: Instant) {
+        self.blocked = false;
+        let Some(stream) = self.stream.clone() else { return };
+        while self.session.output_len() > 0 {
+            match stream.try_write(self.session.output()) {
+                Ok(0) => {
+                    return self.session.close(CloseReason::IoError, "the socket takes nothing");
+                }
+                Ok(count) => self.session.wrote(count, now),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.blocked = true;
+                    return;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    // Nothing more can be written; the peer may have said why
+                    // it went, so what it sent is read before we judge.
+                    self.read();
+                    self.fail(&error);
+                    self.linger_until = Some(now);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn fail(&mut self, error: &io::Error) {
+        let reason = match error.kind() {
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionAborted => CloseReason::Reset,
+            _ => CloseReason::IoError,
+        };
+        self.session.close(reason, error.to_string());
+    }
+
+    /// Wakes the driver if it would otherwise miss something.
+    fn settle(&mut self, wake: &Notify) {
+        let deadline = self.session.deadline();
+        let sooner = match (deadline, self.armed) {
+            (Some(new), Some(old)) => new < old,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        if sooner {
+            self.armed = deadline;
+        }
+        let resumed = self.session.wants_read() && !self.planned.read;
+        let blocked = self.blocked && !self.planned.write;
+        let closed = self.session.is_closed() && self.linger_until.is_none();
+        if sooner || resumed || blocked || closed || self.session.has_events() {
+            wake.notify_one();
+        }
+    }
+}
+
+/// The clock of links; tests with a paused runtime move it.
+pub(super) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

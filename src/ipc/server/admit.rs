@@ -1,0 +1,194 @@
+//! Registration of clients, and what happens when a name is taken.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::policy::{self, Denied};
+use super::{Inner, Phase, Registered};
+use crate::ipc::close::CloseReason;
+use crate::ipc::frame::{Refusal, Registration, Welcome};
+use crate::ipc::link::{now, Link};
+use crate::ipc::notice::{ConnId, Connected, Notice};
+use crate::ipc::proto::topics;
+use crate::ipc::trace;
+
+/// How long the holder of a name has to prove that it lives.
+const PROOF_TIME: Duration = Duration::from_secs(1);
+
+/// Whether a name is free for a newcomer.
+enum Name {
+    Free,
+    /// The newcomer is the same client, over a new connection.
+    Resumed(ConnId),
+    Taken(ConnId),
+}
+
+impl Inner {
+    pub(super) fn on_register(&self, conn: ConnId, link: &Arc<Link>, registration: Registration) {
+        match self.consider(conn, &registration) {
+            Err(denied) => refuse(link, &denied),
+            Ok(()) if registration.probe => self.admit_probe(link, &registration),
+            Ok(()) => match self.look_up(&registration) {
+                Name::Free => self.admit(conn, link, registration),
+                Name::Resumed(old) => {
+                    self.replace(old);
+                    self.admit(conn, link, registration);
+                }
+                Name::Taken(old) => self.contend(old, conn, registration),
+            },
+        }
+    }
+
+    fn consider(&self, conn: ConnId, registration: &Registration) -> Result<(), Denied> {
+        let state = self.state();
+        let Some(peer) = state.peers.get(&conn) else {
+            return Err(Denied::new(CloseReason::Refused, "the connection is gone"));
+        };
+        if state.phase == Phase::Stopping {
+            return Err(Denied::new(CloseReason::ServerStopping, "the server is stopping"));
+        }
+        policy::check(&self.options, registration, peer.credentials)?;
+        if !registration.probe && state.clients.len() >= self.options.max_clients {
+            let text = format!("the server serves {} clients already", self.options.max_clients);
+            return Err(Denied::new(CloseReason::MaxConnections, text));
+        }
+        let limit = self.config.limits.subscriptions;
+        let topics = &registration.topics;
+        if topics.len() > limit || topics.iter().any(|topic| topics::check_pattern(topic).is_err()) {
+            return Err(Denied::new(CloseReason::Refused, "too many topics, or a topic that is none"));
+        }
+        Ok(())
+    }
+
+    fn look_up(&self, registration: &Registration) -> Name {
+        let state = self.state();
+        let Some(id) = registration.client_id.as_deref() else { return Name::Free };
+        let Some(&old) = state.clients.get(id) else { return Name::Free };
+        let holder = state.peers.get(&old).and_then(|peer| peer.client.as_ref());
+        match (holder, &registration.resume) {
+            (None, _) => Name::Free,
+            (Some(holder), Some(_)) if holder.resume == registration.resume => Name::Resumed(old),
+            _ => Name::Taken(old),
+        }
+    }
+
+    fn replace(&self, old: ConnId) {
+        if let Some(link) = self.link(old) {
+            link.leave(CloseReason::Replaced, "the same client came back over a new connection");
+        }
+        // At once: its driver would take the newcomer's name away later.
+        let mut state = self.state();
+        let id = state.peers.get(&old).and_then(|peer| peer.client.as_ref()).map(|it| it.id.clone());
+        if let Some(id) = id {
+            if state.clients.get(&id) == Some(&old) {
+                state.clients.remove(&id);
+            }
+        }
+    }
+
+    /// Lets the holder of the name prove that it lives; the newcomer waits.
+    fn contend(&self, old: ConnId, conn: ConnId, registration: Registration) {
+        let Some(link) = self.link(old) else { return };
+        let first = {
+            let mut state = self.state();
+            let waiting = state.contenders.entry(old).or_default();
+            waiting.push((conn, registration));
+            waiting.len() == 1
+        };
+        if first {
+            link.with(|session, now| session.probe(now + PROOF_TIME, now));
+            link.flush();
+        }
+    }
+
+    /// The holder of a name has answered, or has not.
+    pub(super) fn on_probed(&self, old: ConnId, alive: bool) {
+        let waiting = self.state().contenders.remove(&old).unwrap_or_default();
+        for (conn, registration) in waiting {
+            let Some(link) = self.link(conn) else { continue };
+            let holder = match self.look_up(&registration) {
+                Name::Free => None,
+                Name::Resumed(holder) | Name::Taken(holder) => Some(holder),
+            };
+            match holder {
+                // The silent one goes; a second newcomer finds the first there.
+                Some(holder) if holder == old && !alive => {
+                    self.replace(old);
+                    self.admit(conn, &link, registration);
+                }
+                Some(_) => {
+                    let id = registration.client_id.unwrap_or_default();
+                    let text = format!("the client id {id:?} belongs to another client that is alive");
+                    refuse(&link, &Denied::new(CloseReason::DuplicateClientId, text));
+                }
+                None => self.admit(conn, &link, registration),
+            }
+            link.flush();
+        }
+    }
+
+    fn admit(&self, conn: ConnId, link: &Arc<Link>, mut registration: Registration) {
+        let id = registration.client_id.take().or_else(random_name);
+        let id: Arc<str> = id.unwrap_or_else(|| format!("client-{conn}")).into();
+        // Without a secret nobody can resume; coming back then takes a probe.
+        let resume = random_name();
+        let connected_at = self.wall.at(now());
+        let peer = {
+            let mut state = self.state();
+            let Some(peer) = state.peers.get_mut(&conn) else { return };
+            peer.client = Some(Registered { id: id.clone(), resume: resume.clone(), connected_at });
+            let credentials = peer.credentials;
+            state.clients.insert(id.clone(), conn);
+            state.past.total += 1;
+            credentials
+        };
+        trace::line(format_args!("connection {conn} registered"));
+        {
+            let mut topics = self.topics();
+            for topic in &registration.topics {
+                topics.subscribe(conn, topic, self.config.limits.subscriptions);
+            }
+        }
+        let clone_version = registration.protocol.as_ref().map_or(0, |it| it.clone_version);
+        // Told before the client may speak, so that nothing of it comes earlier.
+        let connected = Connected {
+            client_id: id.to_string(),
+            metadata: registration.metadata.map(|raw| raw.get().to_owned()),
+            peer,
+            clone_version,
+            role: String::new(),
+            again: false,
+        };
+        self.sink.notify(conn, Notice::Connected(Box::new(connected)));
+        let welcome = Welcome {
+            client_id: id.to_string(),
+            role: "server".to_owned(),
+            resume,
+            protocol: None,
+        };
+        link.with(|session, now| session.accept(welcome, registration.protocol.as_ref(), now));
+    }
+
+    /// Somebody looks whether we are there: answered, and never seen again.
+    fn admit_probe(&self, link: &Arc<Link>, registration: &Registration) {
+        let welcome = Welcome {
+            client_id: String::new(),
+            role: "server".to_owned(),
+            resume: None,
+            protocol: None,
+        };
+        link.with(|session, now| session.accept(welcome, registration.protocol.as_ref(), now));
+    }
+}
+
+fn refuse(link: &Arc<Link>, denied: &Denied) {
+    let refusal = Refusal { error: denied.text.clone(), reason: denied.reason.as_str().to_owned() };
+    link.with(|session, now| session.refuse(refusal, denied.reason, now));
+}
+
+/// 128 random bits in hexadecimal; none if the system has no randomness.
+fn random_name() -> Option<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,300 @@
+//! The server: accepts connections, keeps the registry of clients, routes
+//! topics and broadcasts, closes in good order.
+
+mod accept;
+mod admit;
+mod policy;
+mod route;
+mod stop;
+pub(crate) use stop::{idle, GRACE};
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+
+use super::close::CloseReason;
+use super::endpoint::Address;
+use super::error::{Error, ErrorCode};
+use super::frame::Registration;
+use super::link::{now, Link};
+use super::notice::{ConnId, Notice, Op, Sink};
+use super::options::{ServerOptions, SessionConfig};
+use super::proto::topics::Topics;
+use super::proto::{Session, WallClock};
+use super::stats::{Counters, Stats};
+use super::transport::{Bound, Credentials};
+
+/// A server. Cheap to clone; the last clone that goes closes everything.
+#[derive(Clone)]
+pub struct Server {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    options: ServerOptions,
+    config: Arc<SessionConfig>,
+    runtime: Handle,
+    sink: Arc<dyn Sink>,
+    wall: WallClock,
+    state: Mutex<State>,
+    topics: Mutex<Topics<ConnId>>,
+    /// Links with output that waits for the end of the batch.
+    dirty: Mutex<Vec<Arc<Link>>>,
+}
+
+#[derive(Default)]
+struct State {
+    phase: Phase,
+    address: Option<Address>,
+    /// Removes the socket file when dropped.
+    #[cfg(unix)]
+    guard: Option<super::transport::bind::SocketGuard>,
+    accepting: Option<AbortHandle>,
+    peers: HashMap<ConnId, Peer>,
+    clients: HashMap<Arc<str>, ConnId>,
+    last_conn: ConnId,
+    /// Newcomers that wait for the holder of their name to prove that it lives.
+    contenders: HashMap<ConnId, Vec<(ConnId, Registration)>>,
+    past: Past,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Stopped,
+    Starting,
+    Running,
+    Stopping,
+}
+
+/// One connection, registered or not.
+struct Peer {
+    link: Arc<Link>,
+    since: Instant,
+    credentials: Credentials,
+    client: Option<Registered>,
+}
+
+struct Registered {
+    id: Arc<str>,
+    resume: Option<String>,
+    connected_at: u64,
+}
+
+/// What connections that are gone leave behind.
+#[derive(Default)]
+struct Past {
+    counters: Counters,
+    closes: BTreeMap<CloseReason, u64>,
+    total: u64,
+}
+
+/// What the server knows of a client.
+#[derive(Clone, Debug)]
+pub struct ClientInfo {
+    /// When it registered, in ms since the epoch.
+    pub connected_at: u64,
+    /// When something last came from it, in ms since the epoch.
+    pub last_activity: u64,
+    /// Who it is, as the kernel says.
+    pub peer: Credentials,
+}
+
+impl Server {
+    /// A server that does not listen yet. Its tasks run on `runtime`.
+    pub fn new(options: ServerOptions, runtime: Handle, sink: Arc<dyn Sink>) -> Self {
+        let config = Arc::new(options.session.clone());
+        Self {
+            inner: Arc::new(Inner {
+                options,
+                config,
+                runtime,
+                sink,
+                wall: wall_clock(),
+                state: Mutex::default(),
+                topics: Mutex::default(),
+                dirty: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Starts to listen; `op` settles when clients can connect.
+    ///
+    /// # Errors
+    /// If the server is not stopped. Failures to listen settle `op`.
+    pub fn start(&self, op: Op) -> Result<(), Error> {
+        let mut state = self.inner.state();
+        if state.phase != Phase::Stopped {
+            return Err(Error::local(ErrorCode::Internal, "the server is not stopped"));
+        }
+        state.phase = Phase::Starting;
+        drop(state);
+        let inner = self.inner.clone();
+        self.inner.runtime.spawn(async move {
+            let result = match super::transport::listen(&inner.options).await {
+                Ok(bound) => inner.listening(bound),
+                Err(error) => {
+                    inner.state().phase = Phase::Stopped;
+                    Err(error)
+                }
+            };
+            inner.sink.notify(0, Notice::Settled { op, result });
+        });
+        Ok(())
+    }
+
+    /// Uses a client's session.
+    ///
+    /// # Errors
+    /// If the client is gone.
+    pub fn with<R>(
+        &self,
+        conn: ConnId,
+        call: impl FnOnce(&mut Session, Instant) -> R,
+    ) -> Result<R, Error> {
+        let link = self.inner.link(conn).ok_or_else(gone)?;
+        let (result, first, full) = link.with(|session, now| {
+            let before = session.output_len();
+            let result = call(session, now);
+            let after = session.output_len();
+            (result, before == 0 && after > 0, after >= FLUSH_AT)
+        });
+        if full {
+            link.flush();
+        } else if first {
+            self.inner.dirty().push(link);
+        }
+        Ok(result)
+    }
+
+    /// Writes what has been queued since the last call.
+    pub fn flush(&self) {
+        let dirty = std::mem::take(&mut *self.inner.dirty());
+        for link in dirty {
+            link.flush();
+        }
+    }
+
+    /// Where the server listens, once it does.
+    pub fn address(&self) -> Option<Address> {
+        self.inner.state().address.clone()
+    }
+
+    /// What the server knows of a client.
+    pub fn client_info(&self, conn: ConnId) -> Option<ClientInfo> {
+        let state = self.inner.state();
+        let peer = state.peers.get(&conn)?;
+        let client = peer.client.as_ref()?;
+        let last = peer.link.with(|session, _| session.last_received());
+        Some(ClientInfo {
+            connected_at: client.connected_at,
+            last_activity: self.inner.wall.at(last),
+            peer: peer.credentials,
+        })
+    }
+
+    /// Counters, now.
+    pub fn stats(&self) -> Stats {
+        let state = self.inner.state();
+        let mut stats = Stats {
+            counters: state.past.counters.clone(),
+            closes: state.past.closes.clone(),
+            connected: state.clients.len() as u64,
+            total_connections: state.past.total,
+            ..Stats::default()
+        };
+        for peer in state.peers.values() {
+            peer.link.with(|session, _| {
+                stats.counters.add(session.counters());
+                stats.requests_pending += session.pending() as u64;
+                stats.queued_bytes += session.queued() as u64;
+            });
+        }
+        stats
+    }
+
+    /// Closes everything at once, without a word. For an owner that goes away.
+    pub fn abandon(&self) {
+        self.inner.stop_listening();
+        for link in self.inner.links() {
+            link.with(|session, _| session.close(CloseReason::Local, "the owner has gone"));
+        }
+    }
+}
+
+/// Output above this does not wait for the end of the batch.
+pub(super) const FLUSH_AT: usize = 64 * 1024;
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn topics(&self) -> MutexGuard<'_, Topics<ConnId>> {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn dirty(&self) -> MutexGuard<'_, Vec<Arc<Link>>> {
+        self.dirty.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn link(&self, conn: ConnId) -> Option<Arc<Link>> {
+        self.state().peers.get(&conn).map(|peer| peer.link.clone())
+    }
+
+    fn links(&self) -> Vec<Arc<Link>> {
+        self.state().peers.values().map(|peer| peer.link.clone()).collect()
+    }
+
+    fn listening(self: &Arc<Self>, bound: Bound) -> Result<(), Error> {
+        let mut state = self.state();
+        if state.phase != Phase::Starting {
+            return Err(Error::local(ErrorCode::Disconnected, "The server was stopped while starting"));
+        }
+        state.phase = Phase::Running;
+        state.address = Some(bound.address);
+        #[cfg(unix)]
+        {
+            state.guard = bound.guard;
+        }
+        let task = self.runtime.spawn(accept::run(self.clone(), bound.listener));
+        state.accepting = Some(task.abort_handle());
+        drop(state);
+        if bound.insecure_directory {
+            let text = "The socket's directory lets other users replace the socket file";
+            self.sink.notify(0, Notice::Fault(Error::local(ErrorCode::Unsupported, text)));
+        }
+        Ok(())
+    }
+
+    /// Gives up the address. Connections stay.
+    fn stop_listening(&self) {
+        let mut state = self.state();
+        // The file first: while we still listen nobody can take it for stale.
+        #[cfg(unix)]
+        drop(state.guard.take());
+        if let Some(task) = state.accepting.take() {
+            task.abort();
+        }
+        state.address = None;
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop_listening();
+    }
+}
+
+fn gone() -> Error {
+    Error::local(ErrorCode::UnknownClient, "The client is not connected")
+}
+
+/// The time of day now, tied to the monotonic clock.
+pub(super) fn wall_clock() -> WallClock {
+    let millis = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis();
+    WallClock { base: now(), millis: u64::try_from(millis).unwrap_or(0) }
+}

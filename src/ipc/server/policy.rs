@@ -1,0 +1,138 @@
+//! Who is let in.
+
+use crate::ipc::close::CloseReason;
+use crate::ipc::frame::{Registration, VERSION};
+use crate::ipc::options::{ServerOptions, MAX_NAME};
+use crate::ipc::transport::Credentials;
+
+/// Why somebody is not let in.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Denied {
+    pub(super) reason: CloseReason,
+    pub(super) text: String,
+}
+
+impl Denied {
+    pub(super) fn new(reason: CloseReason, text: impl Into<String>) -> Self {
+        Self { reason, text: text.into() }
+    }
+}
+
+/// Checks what does not depend on who else is there.
+pub(super) fn check(
+    options: &ServerOptions,
+    registration: &Registration,
+    peer: Credentials,
+) -> Result<(), Denied> {
+    if !user_allowed(options, peer) {
+        return Err(Denied::new(CloseReason::Unauthorized, "unauthorized: this user is not let in"));
+    }
+    if let Some(expected) = &options.auth_token {
+        let shown = registration.token.as_deref().unwrap_or_default();
+        if !same_secret(expected.as_bytes(), shown.as_bytes()) {
+            return Err(Denied::new(CloseReason::Unauthorized, "unauthorized: wrong or missing token"));
+        }
+    }
+    if registration.protocol.as_ref().is_some_and(|protocol| protocol.version < VERSION) {
+        return Err(Denied::new(CloseReason::Incompatible, "no common protocol version"));
+    }
+    match &registration.client_id {
+        Some(id) if id.is_empty() || id.len() > MAX_NAME => {
+            Err(Denied::new(CloseReason::Refused, "a client id must have 1 to 256 bytes"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// By default the own user and root; whoever `socket_mode` lets write as well.
+/// Decided on user and group only: a process id can be reused.
+fn user_allowed(options: &ServerOptions, peer: Credentials) -> bool {
+    let (Some(uid), Some(gid)) = (peer.uid, peer.gid) else {
+        // TCP and pipes know no users; token and TLS are for them.
+        return true;
+    };
+    if options.allowed_uids.is_some() || options.allowed_gids.is_some() {
+        let listed = |list: &Option<Vec<u32>>, id| list.as_ref().is_some_and(|list| list.contains(&id));
+        return listed(&options.allowed_uids, uid) || listed(&options.allowed_gids, gid);
+    }
+    #[cfg(unix)]
+    {
+        let own = rustix::process::geteuid().as_raw();
+        // The kernel has checked the mode; a group's members are not ours to list.
+        uid == own || uid == 0 || options.socket_mode & 0o022 != 0
+    }
+    #[cfg(not(unix))]
+    true
+}
+
+/// Compares in a time that depends on the length of what was shown only.
+fn same_secret(expected: &[u8], shown: &[u8]) -> bool {
+    let mut difference = expected.len() ^ shown.len();
+    for (at, byte) in shown.iter().enumerate() {
+        // An empty secret compares against zeros, and differs in length.
+        let other = expected.get(at % expected.len().max(1)).copied().unwrap_or(0);
+        difference |= usize::from(byte ^ other);
+    }
+    difference == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipc::endpoint::Address;
+
+    fn registration(token: Option<&str>) -> Registration {
+        Registration {
+            client_id: None,
+            metadata: None,
+            token: token.map(str::to_owned),
+            resume: None,
+            topics: Vec::new(),
+            probe: false,
+            protocol: None,
+        }
+    }
+
+    fn options() -> ServerOptions {
+        ServerOptions::new(Address::Path("/x".into()))
+    }
+
+    #[test]
+    fn a_secret_must_be_the_same_to_the_byte() {
+        for (expected, shown, same) in
+            [("abc", "abc", true), ("abc", "abd", false), ("abc", "abcabc", false), ("abc", "", false), ("", "", true)]
+        {
+            assert_eq!(same_secret(expected.as_bytes(), shown.as_bytes()), same, "{expected} {shown}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_required_once_set() {
+        let mut options = options();
+        let nobody = Credentials::default();
+        assert!(check(&options, &registration(None), nobody).is_ok());
+        options.auth_token = Some("secret".to_owned());
+        assert!(check(&options, &registration(Some("secret")), nobody).is_ok());
+        for wrong in [None, Some("Secret")] {
+            let denied = check(&options, &registration(wrong), nobody).unwrap_err();
+            assert_eq!(denied.reason, CloseReason::Unauthorized);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn users_are_let_in_by_list_or_by_mode() {
+        let own = rustix::process::geteuid().as_raw();
+        let peer = |uid, gid| Credentials { pid: None, uid: Some(uid), gid: Some(gid) };
+        let mut options = options();
+        assert!(user_allowed(&options, peer(own, 1)));
+        assert!(user_allowed(&options, peer(0, 0)));
+        assert!(!user_allowed(&options, peer(own + 12345, 1)));
+        options.socket_mode = 0o666;
+        assert!(user_allowed(&options, peer(own + 12345, 1)));
+        options.allowed_uids = Some(vec![own + 1]);
+        assert!(!user_allowed(&options, peer(own, 1)));
+        options.allowed_gids = Some(vec![7]);
+        assert!(user_allowed(&options, peer(own, 7)));
+    }
+}

@@ -1,0 +1,170 @@
+//! What clients say, and who gets it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{Inner, Phase, Server};
+use crate::ipc::close::CloseReason;
+use crate::ipc::error::{Error, ErrorCode};
+use crate::ipc::frame::{Body, Failure, Frame, Id};
+use crate::ipc::link::{now, Link};
+use crate::ipc::notice::{ConnId, Notice};
+use crate::ipc::proto::{topics, Event, Shared};
+use crate::ipc::trace;
+
+impl Server {
+    /// Sends a message to each of `conns`; nobody waits for a slow one.
+    ///
+    /// # Errors
+    /// If the message is larger than this server allows.
+    pub fn broadcast(&self, conns: &[ConnId], name: Bytes, body: Body) -> Result<(), Error> {
+        self.inner.fan_out(conns, Frame::Message { name, body })
+    }
+
+    /// Publishes to all subscribers of a topic, in the server's own name.
+    ///
+    /// # Errors
+    /// If the topic is none, or the message is larger than this server allows.
+    pub fn publish(&self, topic: &str, body: Body) -> Result<(), Error> {
+        topics::check_topic(topic)
+            .map_err(|error| Error::local(ErrorCode::InvalidTopic, error.to_string()))?;
+        let receivers = self.inner.topics().receivers(topic);
+        let topic = Bytes::copy_from_slice(topic.as_bytes());
+        self.inner.fan_out(&receivers, Frame::Topic { topic, publisher: Bytes::new(), body })
+    }
+}
+
+impl Inner {
+    /// Handles what happened on a connection; called by its driver, in order.
+    pub(super) fn on_events(&self, conn: ConnId, link: &Arc<Link>, events: &mut Vec<Event>) {
+        let mut notices = Vec::new();
+        for event in events.drain(..) {
+            match event {
+                Event::Register(registration) => self.on_register(conn, link, *registration),
+                Event::Probed { alive } => self.on_probed(conn, alive),
+                Event::Closed { reason, message } => {
+                    // What came before it first; then nothing of it any more.
+                    self.hand_over(conn, &mut notices);
+                    self.on_closed(conn, link, reason, message);
+                }
+                event if self.client_id(conn).is_none() => drop(event),
+                Event::Subscribe { topic, id } => self.on_subscribe(conn, link, &topic, id),
+                Event::Unsubscribe { topic, id } => {
+                    self.topics().unsubscribe(conn, &String::from_utf8_lossy(&topic));
+                    link.with(|session, now| session.acknowledge(id, Ok(()), now));
+                }
+                Event::Publish { topic, body, size } => {
+                    self.on_publish(conn, link, topic, body, size);
+                }
+                Event::Request { id, .. } if self.state().phase == Phase::Stopping => {
+                    let failure = Failure {
+                        message: "The server is stopping".to_owned(),
+                        name: "Error".to_owned(),
+                        code: ErrorCode::ServerStopping.as_str().to_owned(),
+                    };
+                    link.with(|session, now| session.fail(id, failure, now));
+                }
+                event => notices.push(Notice::Event(event)),
+            }
+        }
+        self.hand_over(conn, &mut notices);
+        self.flush_dirty();
+    }
+
+    fn hand_over(&self, conn: ConnId, notices: &mut Vec<Notice>) {
+        if !notices.is_empty() {
+            self.sink.deliver(conn, notices);
+            notices.clear();
+        }
+    }
+
+    fn client_id(&self, conn: ConnId) -> Option<Arc<str>> {
+        let state = self.state();
+        Some(state.peers.get(&conn)?.client.as_ref()?.id.clone())
+    }
+
+    fn on_subscribe(&self, conn: ConnId, link: &Arc<Link>, topic: &Bytes, id: Option<Id>) {
+        let topic = String::from_utf8_lossy(topic);
+        let limit = self.config.limits.subscriptions;
+        let result = match topics::check_pattern(&topic) {
+            Err(error) => Err(Error::local(ErrorCode::InvalidTopic, error.to_string())),
+            Ok(()) if self.topics().subscribe(conn, &topic, limit) => Ok(()),
+            Ok(()) => Err(Error::local(
+                ErrorCode::TooManySubscriptions,
+                format!("{limit} topics are subscribed to already"),
+            )),
+        };
+        link.with(|session, now| session.acknowledge(id, result, now));
+    }
+
+    fn on_publish(&self, conn: ConnId, link: &Arc<Link>, topic: Bytes, body: Body, size: usize) {
+        let text = String::from_utf8_lossy(&topic);
+        if topics::check_topic(&text).is_ok() {
+            let receivers = self.topics().receivers(&text);
+            let publisher = self.client_id(conn).map_or_else(Bytes::new, |id| {
+                Bytes::copy_from_slice(id.as_bytes())
+            });
+            drop(text);
+            // The size was checked when the frame came in.
+            let _ = self.fan_out(&receivers, Frame::Topic { topic, publisher, body });
+        } else {
+            link.with(|session, _| session.count_error());
+        }
+        link.with(|session, now| {
+            session.taken(size as u64, now);
+            session.finished(1, now);
+        });
+    }
+
+    /// Encodes once per profile, queues for each; flushed with the batch.
+    fn fan_out(&self, receivers: &[ConnId], frame: Frame) -> Result<(), Error> {
+        let max = self.config.limits.max_message_size;
+        if let Frame::Message { body, .. } | Frame::Topic { body, .. } = &frame {
+            if body.payload.len() > max {
+                return Err(Error::too_large(body.payload.len(), max));
+            }
+        }
+        let mut shared = Shared::new(frame, self.wall.at(now()));
+        for &receiver in receivers {
+            let Some(link) = self.link(receiver) else { continue };
+            let first = link.with(|session, now| {
+                let before = session.output_len();
+                session.share(&mut shared, now);
+                before == 0 && session.output_len() > 0
+            });
+            if first {
+                self.dirty().push(link);
+            }
+        }
+        Ok(())
+    }
+
+    fn flush_dirty(&self) {
+        let dirty = std::mem::take(&mut *self.dirty());
+        for link in dirty {
+            link.flush();
+        }
+    }
+
+    fn on_closed(&self, conn: ConnId, link: &Arc<Link>, reason: CloseReason, message: String) {
+        trace::line(format_args!("connection {conn} closed: {} ({message})", reason.as_str()));
+        self.topics().remove(conn);
+        let registered = {
+            let mut state = self.state();
+            let Some(peer) = state.peers.remove(&conn) else { return };
+            let counters = link.with(|session, _| session.counters().clone());
+            state.past.counters.add(&counters);
+            *state.past.closes.entry(reason).or_default() += 1;
+            if let Some(client) = &peer.client {
+                if state.clients.get(&client.id) == Some(&conn) {
+                    state.clients.remove(&client.id);
+                }
+            }
+            peer.client.is_some()
+        };
+        if registered {
+            self.sink.notify(conn, Notice::Disconnected { reason, message });
+        }
+    }
+}

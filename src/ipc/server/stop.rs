@@ -1,0 +1,81 @@
+//! Stopping in good order: no new work, let running work finish, say goodbye.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
+use super::{Inner, Phase, Server};
+use crate::ipc::close::CloseReason;
+use crate::ipc::link::Link;
+use crate::ipc::notice::{ConnId, Notice, Op};
+use crate::ipc::proto::Session;
+
+/// How long running work may take to finish.
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
+/// How often it is looked at. Stopping is rare, so a timer is cheaper than
+/// telling every step of every session to somebody who is not there.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+impl Server {
+    /// Stops listening, lets pending work finish for at most five seconds, then
+    /// closes all connections; `op` settles at the end. `waiting` handlers are
+    /// not waited for: those that themselves wait for this call.
+    pub fn stop(&self, op: Op, waiting: u64) {
+        let inner = self.inner.clone();
+        {
+            let mut state = inner.state();
+            if matches!(state.phase, Phase::Stopped | Phase::Starting) {
+                // A start under way finds the phase changed and gives up.
+                state.phase = Phase::Stopped;
+                drop(state);
+                inner.sink.notify(0, Notice::Settled { op, result: Ok(()) });
+                return;
+            }
+            state.phase = Phase::Stopping;
+        }
+        inner.stop_listening();
+        self.inner.runtime.spawn(async move {
+            let _ = timeout(GRACE, idle(|| inner.links(), waiting)).await;
+            for link in inner.links() {
+                link.leave(CloseReason::ServerStopping, "the server is stopping");
+            }
+            let _ = timeout(Session::LINGER * 2, inner.emptied()).await;
+            inner.state().phase = Phase::Stopped;
+            inner.sink.notify(0, Notice::Settled { op, result: Ok(()) });
+        });
+    }
+
+    /// Closes one client's connection and tells it why.
+    pub fn disconnect(&self, conn: ConnId, message: &str) {
+        if let Some(link) = self.inner.link(conn) {
+            link.leave(CloseReason::Kicked, message);
+        }
+    }
+}
+
+impl Inner {
+    async fn emptied(self: &Arc<Self>) {
+        while !self.state().peers.is_empty() {
+            sleep(LOOK_AGAIN).await;
+        }
+    }
+}
+
+/// Waits until nothing is under way on any of the links but `waiting` handlers.
+pub(crate) async fn idle(links: impl Fn() -> Vec<Arc<Link>>, waiting: u64) {
+    loop {
+        let mut running = 0;
+        let mut quiet = true;
+        for link in links() {
+            link.with(|session, _| {
+                running += session.running();
+                quiet &= session.pending() == 0 && session.queued() == 0;
+            });
+        }
+        if quiet && running <= waiting {
+            return;
+        }
+        sleep(LOOK_AGAIN).await;
+    }
+}

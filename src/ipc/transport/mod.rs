@@ -1,0 +1,182 @@
+//! Sockets of all kinds behind two enums. Platform code stays below them.
+
+#[cfg(unix)]
+pub mod bind;
+#[cfg(windows)]
+mod pipe;
+mod tcp;
+#[cfg(unix)]
+mod unix;
+
+use std::io;
+
+use tokio::net::{TcpListener, TcpStream};
+
+use super::endpoint::Address;
+use super::error::Error;
+use super::options::ServerOptions;
+
+/// Who is on the other end, as the kernel says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Credentials {
+    /// Process. May be reused by another one; for information only.
+    pub pid: Option<i32>,
+    /// User.
+    pub uid: Option<u32>,
+    /// Group.
+    pub gid: Option<u32>,
+}
+
+/// A connected socket. Reading and writing never wait.
+#[derive(Debug)]
+pub enum Stream {
+    /// A Unix socket.
+    #[cfg(unix)]
+    Unix(tokio::net::UnixStream),
+    /// TCP.
+    Tcp(TcpStream),
+    /// The server's end of a named pipe.
+    #[cfg(windows)]
+    PipeServer(tokio::net::windows::named_pipe::NamedPipeServer),
+    /// The client's end of a named pipe.
+    #[cfg(windows)]
+    PipeClient(tokio::net::windows::named_pipe::NamedPipeClient),
+}
+
+/// Calls the same method on whatever the stream is.
+macro_rules! each {
+    ($self:ident, $stream:ident => $call:expr) => {
+        match $self {
+            #[cfg(unix)]
+            Stream::Unix($stream) => $call,
+            Stream::Tcp($stream) => $call,
+            #[cfg(windows)]
+            Stream::PipeServer($stream) => $call,
+            #[cfg(windows)]
+            Stream::PipeClient($stream) => $call,
+        }
+    };
+}
+
+impl Stream {
+    /// Reads what is there; `WouldBlock` if nothing is.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let buffer = super::faults::shorten_read(buffer)?;
+        each!(self, stream => stream.try_read(buffer))
+    }
+
+    /// Writes what the kernel takes; `WouldBlock` if it takes nothing.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let bytes = super::faults::shorten_write(bytes)?;
+        each!(self, stream => stream.try_write(bytes))
+    }
+
+    /// Waits until reading makes sense.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    ///
+    /// # Cancel safety
+    /// Safe: nothing is consumed.
+    pub async fn readable(&self) -> io::Result<()> {
+        each!(self, stream => stream.readable().await)
+    }
+
+    /// Waits until writing makes sense.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    ///
+    /// # Cancel safety
+    /// Safe: nothing is consumed.
+    pub async fn writable(&self) -> io::Result<()> {
+        each!(self, stream => stream.writable().await)
+    }
+
+    /// Who is on the other end; nothing is known over TCP.
+    pub fn credentials(&self) -> Credentials {
+        match self {
+            #[cfg(unix)]
+            Stream::Unix(stream) => unix::credentials(stream),
+            _ => Credentials::default(),
+        }
+    }
+}
+
+/// A listening socket.
+#[derive(Debug)]
+pub enum Listener {
+    /// A Unix socket.
+    #[cfg(unix)]
+    Unix(tokio::net::UnixListener),
+    /// TCP.
+    Tcp(TcpListener, bool),
+    /// A named pipe.
+    #[cfg(windows)]
+    Pipe(pipe::PipeListener),
+}
+
+impl Listener {
+    /// Waits for the next connection.
+    ///
+    /// # Errors
+    /// Those of the operating system. None of them means that listening is over.
+    pub async fn accept(&mut self) -> io::Result<Stream> {
+        super::faults::accept()?;
+        match self {
+            #[cfg(unix)]
+            Listener::Unix(listener) => Ok(Stream::Unix(listener.accept().await?.0)),
+            Listener::Tcp(listener, no_delay) => tcp::accept(listener, *no_delay).await,
+            #[cfg(windows)]
+            Listener::Pipe(listener) => listener.accept().await,
+        }
+    }
+}
+
+/// A listening socket and what has to be cleaned up after it.
+#[derive(Debug)]
+pub struct Bound {
+    /// The socket.
+    pub listener: Listener,
+    /// The address that clients connect to, with the port that was chosen.
+    pub address: Address,
+    /// Removes the socket file when dropped, if it is still ours.
+    #[cfg(unix)]
+    pub guard: Option<bind::SocketGuard>,
+    /// The directory lets others replace the socket file.
+    pub insecure_directory: bool,
+}
+
+/// Starts to listen.
+///
+/// # Errors
+/// With the errno as code, or the code of a path that can't be used.
+pub async fn listen(options: &ServerOptions) -> Result<Bound, Error> {
+    match &options.address {
+        #[cfg(unix)]
+        Address::Path(path) => unix::listen(path.clone(), options).await,
+        #[cfg(windows)]
+        Address::Path(path) => pipe::listen(path),
+        Address::Tcp { host, port } => tcp::listen(host, *port, options.no_delay).await,
+    }
+}
+
+/// Connects, once.
+///
+/// # Errors
+/// Those of the operating system.
+pub async fn connect(address: &Address, no_delay: bool) -> io::Result<Stream> {
+    match address {
+        #[cfg(unix)]
+        Address::Path(path) => unix::connect(path).await,
+        #[cfg(windows)]
+        Address::Path(path) => pipe::connect(path).await,
+        Address::Tcp { host, port } => tcp::connect(host, *port, no_delay).await,
+    }
+}

@@ -1,0 +1,69 @@
+//! Unix sockets. How the socket file comes about is in `bind`.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::net::{UnixListener, UnixStream};
+
+use super::bind::{self, BindError, BindOptions};
+use super::{Bound, Credentials, Listener, Stream};
+use crate::ipc::endpoint::Address;
+use crate::ipc::error::{Error, ErrorCode};
+use crate::ipc::lock::Holder;
+use crate::ipc::options::ServerOptions;
+
+/// Connections that the kernel keeps for us; it cuts this at its own limit.
+const BACKLOG: i32 = 4096;
+/// How long another server may take to start or stop on the same path.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+
+pub(super) async fn listen(path: PathBuf, options: &ServerOptions) -> Result<Bound, Error> {
+    let bind_options = BindOptions {
+        mode: options.socket_mode,
+        cleanup: options.cleanup,
+        holder: Holder::Server,
+        lock_wait: LOCK_WAIT,
+        backlog: BACKLOG,
+    };
+    let shown = path.clone();
+    // Locks and file systems may block; the I/O thread must not.
+    let bound = tokio::task::spawn_blocking(move || {
+        let insecure = bind::insecure_directory(&path);
+        bind::bind(&path, &bind_options).map(|bound| (bound, insecure))
+    })
+    .await
+    .map_err(|error| Error::local(ErrorCode::Internal, error.to_string()))?;
+    let (bound, insecure_directory) = bound.map_err(|error| explain(error, &shown))?;
+    let (listener, guard) = bound.into_parts();
+    let listener = UnixListener::from_std(listener)
+        .map_err(|error| Error::os(&error, format_args!("Cannot listen on {}", shown.display())))?;
+    Ok(Bound {
+        listener: Listener::Unix(listener),
+        address: Address::Path(shown),
+        guard: Some(guard),
+        insecure_directory,
+    })
+}
+
+fn explain(error: BindError, path: &Path) -> Error {
+    let code = match &error {
+        BindError::PathTooLong { .. } => ErrorCode::PathTooLong,
+        BindError::Nul | BindError::Abstract | BindError::NoFileName => ErrorCode::InvalidPath,
+        BindError::NotASocket { .. } => ErrorCode::NotASocket,
+        BindError::AddressInUse { .. } => ErrorCode::Os("EADDRINUSE"),
+        BindError::Io { source, .. } => ErrorCode::Os(crate::ipc::error::os_name(source)),
+    };
+    Error::io(code, format!("Cannot listen on {}: {}: {error}", path.display(), code.as_str()))
+}
+
+pub(super) async fn connect(path: &Path) -> io::Result<Stream> {
+    UnixStream::connect(path).await.map(Stream::Unix)
+}
+
+pub(super) fn credentials(stream: &UnixStream) -> Credentials {
+    match stream.peer_cred() {
+        Ok(peer) => Credentials { pid: peer.pid(), uid: Some(peer.uid()), gid: Some(peer.gid()) },
+        Err(_) => Credentials::default(),
+    }
+}
