@@ -10,6 +10,8 @@
 
 #![deny(rust_2018_idioms)]
 
+#[cfg(feature = "binding")]
+mod binding;
 
 
 pub mod ipc;

@@ -3,20 +3,20 @@
 // Helpers of tests are tests, which clippy does not see.
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
+#[path = "support/document.rs"]
+mod document;
+#[path = "support/frames.rs"]
+mod frames;
 
-use bytes::BytesMut;
-use smartipc_native::ipc::frame::{
-    encode, DecodeError, Decoder, Encoding, Frame, Id, Profile, FEATURE_BINARY, VERSION,
-};
+use std::collections::{BTreeMap, BTreeSet};
+
+use smartipc_native::ipc::frame::{DecodeError, Encoding, Frame, Profile, FEATURE_BINARY, VERSION};
 use smartipc_native::ipc::options::{Limits, MAX_HEADERS, MAX_NAME};
 use smartipc_native::ipc::proto::topics::MAX_SEGMENTS;
 use smartipc_native::ipc::CloseReason;
 
-/// The time in all envelopes of the document.
-const WALL: u64 = 1_700_000_000_000;
+use document::{document, rows, sections};
+use frames::{decode, encoded, framed, variant, ALL_VARIANTS};
 
 /// Control types of the JSON profile, with the frame that each stands for.
 const CONTROL_TYPES: [(&str, &str); 9] = [
@@ -37,8 +37,17 @@ fn hex_examples_decode_and_encode_to_the_same_bytes() {
     for section in sections() {
         for bytes in section.hex() {
             let frame = decode(&bytes).unwrap_or_else(|error| panic!("{}: {error}", section.title));
-            let profile = if bytes[4] == b'{' { Profile::Json } else { Profile::Binary };
-            assert_eq!(encoded(&frame, profile), bytes, "{}: {frame:?}", section.title);
+            let profile = if bytes[4] == b'{' {
+                Profile::Json
+            } else {
+                Profile::Binary
+            };
+            assert_eq!(
+                encoded(&frame, profile),
+                bytes,
+                "{}: {frame:?}",
+                section.title
+            );
             count += 1;
         }
     }
@@ -53,7 +62,12 @@ fn json_examples_decode_and_encode_to_the_same_text() {
             let frame = decode(&framed(text.as_bytes()))
                 .unwrap_or_else(|error| panic!("{}: {error}", section.title));
             let again = encoded(&frame, Profile::Json);
-            assert_eq!(std::str::from_utf8(&again[4..]), Ok(text), "{}", section.title);
+            assert_eq!(
+                std::str::from_utf8(&again[4..]),
+                Ok(text),
+                "{}",
+                section.title
+            );
             count += 1;
         }
     }
@@ -71,7 +85,9 @@ fn every_binary_kind_has_a_row_and_an_example() {
         .collect();
     let mut examples = BTreeSet::new();
     for section in sections() {
-        let Some((name, kind)) = section.title.split_once(" (0x") else { continue };
+        let Some((name, kind)) = section.title.split_once(" (0x") else {
+            continue;
+        };
         let kind = u8::from_str_radix(kind.trim_end_matches(')'), 16).unwrap();
         for bytes in section.hex() {
             assert_eq!(bytes[4], kind, "kind byte in {}", section.title);
@@ -95,7 +111,11 @@ fn every_binary_kind_has_a_row_and_an_example() {
             }
         }
     }
-    assert_eq!(rows.keys().copied().collect::<BTreeSet<_>>(), known, "rows of the table of kinds");
+    assert_eq!(
+        rows.keys().copied().collect::<BTreeSet<_>>(),
+        known,
+        "rows of the table of kinds"
+    );
     assert_eq!(optional, (0x18..=0x1f).collect(), "the optional kinds");
     let mut wanted = known;
     wanted.insert(0x18);
@@ -105,8 +125,12 @@ fn every_binary_kind_has_a_row_and_an_example() {
 #[test]
 fn kinds_that_spend_credit_are_marked() {
     for row in rows() {
-        let Some(kind) = row.first().and_then(|cell| cell.strip_prefix("`0x")) else { continue };
-        let Ok(kind) = u8::from_str_radix(kind.trim_end_matches('`'), 16) else { continue };
+        let Some(kind) = row.first().and_then(|cell| cell.strip_prefix("`0x")) else {
+            continue;
+        };
+        let Ok(kind) = u8::from_str_radix(kind.trim_end_matches('`'), 16) else {
+            continue;
+        };
         let frame = decode(&example_of(kind)).unwrap();
         let spends = matches!(variant(&frame), "Message" | "Request" | "Publish" | "Topic");
         assert_eq!(row[1].ends_with(" *"), spends, "kind {kind:#04x}");
@@ -118,9 +142,16 @@ fn every_control_type_has_a_row_and_an_example() {
     let rows: BTreeSet<String> = rows()
         .iter()
         .filter(|row| row.len() == 4)
-        .filter_map(|row| row[0].strip_prefix("`__").map(|name| format!("__{}", name.trim_end_matches('`'))))
+        .filter_map(|row| {
+            row[0]
+                .strip_prefix("`__")
+                .map(|name| format!("__{}", name.trim_end_matches('`')))
+        })
         .collect();
-    let types: BTreeSet<String> = CONTROL_TYPES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let types: BTreeSet<String> = CONTROL_TYPES
+        .iter()
+        .map(|(name, _)| (*name).to_owned())
+        .collect();
     assert_eq!(rows, types, "rows of the table of control types");
 
     for (name, expected) in CONTROL_TYPES {
@@ -130,8 +161,15 @@ fn every_control_type_has_a_row_and_an_example() {
             .find(|section| section.title == title)
             .unwrap_or_else(|| panic!("no section {title}"));
         let text = section.blocks("json")[0];
-        assert!(text.contains(&format!("\"type\":\"{name}\"")), "example of {name}: {text}");
-        assert_eq!(variant(&decode(&framed(text.as_bytes())).unwrap()), expected, "{name}");
+        assert!(
+            text.contains(&format!("\"type\":\"{name}\"")),
+            "example of {name}: {text}"
+        );
+        assert_eq!(
+            variant(&decode(&framed(text.as_bytes())).unwrap()),
+            expected,
+            "{name}"
+        );
     }
     // A name that is none of them is skipped: the list is complete as far as
     // the decoder can be asked.
@@ -155,7 +193,11 @@ fn every_frame_has_an_example_in_its_profile() {
     let all: BTreeSet<&str> = ALL_VARIANTS.into_iter().collect();
     let only = |list: &[&'static str]| list.iter().copied().collect::<BTreeSet<&str>>();
     assert_eq!(json, &all - &only(&["Credit", "Ignored"]), "JSON profile");
-    assert_eq!(binary, &all - &only(&["Register", "Registered"]), "binary profile");
+    assert_eq!(
+        binary,
+        &all - &only(&["Register", "Registered"]),
+        "binary profile"
+    );
 }
 
 #[test]
@@ -171,7 +213,13 @@ fn close_reasons_are_those_of_the_code() {
         .collect();
     let code: Vec<(u8, String, bool)> = CloseReason::ALL
         .iter()
-        .map(|reason| (*reason as u8, reason.as_str().to_owned(), reason.may_reconnect()))
+        .map(|reason| {
+            (
+                *reason as u8,
+                reason.as_str().to_owned(),
+                reason.may_reconnect(),
+            )
+        })
         .collect();
     assert_eq!(rows, code);
 }
@@ -185,16 +233,37 @@ fn limits_are_those_of_the_code() {
         .collect();
     let limits = Limits::default();
     let expected = [
-        ("body of a frame (`maxMessageSize`)", format!("{} bytes", limits.max_message_size)),
-        ("type, topic, client id, request id", format!("{MAX_NAME} bytes")),
-        ("headers of one message; each text of FAILED and GOAWAY", format!("{MAX_HEADERS} bytes")),
+        (
+            "body of a frame (`maxMessageSize`)",
+            format!("{} bytes", limits.max_message_size),
+        ),
+        (
+            "type, topic, client id, request id",
+            format!("{MAX_NAME} bytes"),
+        ),
+        (
+            "headers of one message; each text of FAILED and GOAWAY",
+            format!("{MAX_HEADERS} bytes"),
+        ),
         ("segments of a topic", MAX_SEGMENTS.to_string()),
         ("`windowMessages`", limits.window_messages.to_string()),
         ("`windowBytes`", limits.window_bytes.to_string()),
-        ("unanswered requests, each direction", limits.pending_requests.to_string()),
-        ("subscriptions of a connection", limits.subscriptions.to_string()),
-        ("time for the registration", format!("{} s", limits.handshake_timeout.as_secs())),
-        ("time for one frame", format!("{} s", limits.frame_timeout.as_secs())),
+        (
+            "unanswered requests, each direction",
+            limits.pending_requests.to_string(),
+        ),
+        (
+            "subscriptions of a connection",
+            limits.subscriptions.to_string(),
+        ),
+        (
+            "time for the registration",
+            format!("{} s", limits.handshake_timeout.as_secs()),
+        ),
+        (
+            "time for one frame",
+            format!("{} s", limits.frame_timeout.as_secs()),
+        ),
     ];
     for (name, value) in expected {
         assert_eq!(rows.get(name), Some(&value), "limit: {name}");
@@ -205,14 +274,26 @@ fn limits_are_those_of_the_code() {
 fn numbers_of_encodings_version_and_feature() {
     let rows = rows();
     let text = document();
-    for encoding in [Encoding::None, Encoding::Json, Encoding::Clone, Encoding::Bytes] {
+    for encoding in [
+        Encoding::None,
+        Encoding::Json,
+        Encoding::Clone,
+        Encoding::Bytes,
+    ] {
         let number = (encoding as u8).to_string();
-        assert!(rows.iter().any(|row| row.len() == 2 && row[0] == number), "encoding {number}");
+        assert!(
+            rows.iter().any(|row| row.len() == 2 && row[0] == number),
+            "encoding {number}"
+        );
         if let Some(name) = encoding.header() {
             assert!(text.contains(&format!("`{name}`")), "encoding {name}");
         }
     }
-    assert_eq!(Encoding::from_number(4), None, "the document says 4 is unknown");
+    assert_eq!(
+        Encoding::from_number(4),
+        None,
+        "the document says 4 is unknown"
+    );
     assert!(text.contains(&format!("Version {VERSION}.")));
     assert!(text.contains(&format!("`\"{FEATURE_BINARY}\"`")));
 }
@@ -221,123 +302,31 @@ fn numbers_of_encodings_version_and_feature() {
 fn an_example_cut_short_is_an_error() {
     // The examples are long enough to notice a decoder that takes anything.
     for section in sections() {
-        for bytes in section.hex().into_iter().filter(|bytes| bytes.len() > 6 && bytes[4] < 0x18) {
+        for bytes in section
+            .hex()
+            .into_iter()
+            .filter(|bytes| bytes.len() > 6 && bytes[4] < 0x18)
+        {
             let body = &bytes[4..];
             let fields = matches!(body[0], 0x01..=0x03 | 0x08 | 0x0b | b'{');
             // A body's payload may be any length; a single field may not.
-            let cut = if fields { &body[..2] } else { &body[..body.len() - 1] };
-            assert!(decode(&framed(cut)).is_err(), "{}: {cut:02x?}", section.title);
+            let cut = if fields {
+                &body[..2]
+            } else {
+                &body[..body.len() - 1]
+            };
+            assert!(
+                decode(&framed(cut)).is_err(),
+                "{}: {cut:02x?}",
+                section.title
+            );
         }
     }
-}
-
-// --- reading the document -------------------------------------------------
-
-/// A part of the document under its nearest heading.
-struct Section {
-    title: String,
-    /// Language and text of each fenced block.
-    fences: Vec<(String, String)>,
-}
-
-impl Section {
-    fn blocks(&self, language: &str) -> Vec<&str> {
-        let of = self.fences.iter().filter(|(tag, _)| tag == language);
-        of.map(|(_, text)| text.trim_end()).collect()
-    }
-
-    fn hex(&self) -> Vec<Vec<u8>> {
-        self.blocks("hex").into_iter().map(bytes_of).collect()
-    }
-}
-
-fn document() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/protocol.md");
-    fs::read_to_string(path).unwrap()
-}
-
-fn sections() -> Vec<Section> {
-    let mut sections = vec![Section { title: String::new(), fences: Vec::new() }];
-    let mut inside: Option<(String, String)> = None;
-    for line in document().lines() {
-        if let Some(tag) = line.strip_prefix("```") {
-            match inside.take() {
-                Some(block) => sections.last_mut().unwrap().fences.push(block),
-                None => inside = Some((tag.to_owned(), String::new())),
-            }
-        } else if let Some((_, text)) = &mut inside {
-            text.push_str(line);
-            text.push('\n');
-        } else if line.starts_with('#') {
-            let title = line.trim_start_matches('#').trim().to_owned();
-            sections.push(Section { title, fences: Vec::new() });
-        }
-    }
-    assert!(inside.is_none(), "a fenced block is not closed");
-    sections
-}
-
-/// Rows of all tables, as cells.
-fn rows() -> Vec<Vec<String>> {
-    let text = document();
-    let lines = text.lines().filter(|line| line.starts_with("| "));
-    lines.map(|line| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()).collect()
-}
-
-/// The bytes of a hex dump, whose comments begin with `#`.
-fn bytes_of(dump: &str) -> Vec<u8> {
-    let code = dump.lines().map(|line| line.split('#').next().unwrap_or_default());
-    code.flat_map(str::split_whitespace).map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect()
 }
 
 fn example_of(kind: u8) -> Vec<u8> {
     let all = sections().into_iter().flat_map(|section| section.hex());
-    all.into_iter().find(|bytes| bytes[4] == kind).unwrap_or_else(|| panic!("no example of kind {kind:#04x}"))
-}
-
-fn framed(body: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(body.len()).unwrap();
-    [&length.to_be_bytes(), body].concat()
-}
-
-/// Decodes exactly one frame.
-fn decode(bytes: &[u8]) -> Result<Frame, DecodeError> {
-    let mut decoder = Decoder::new(Limits::default().max_message_size);
-    decoder.feed(bytes);
-    let (frame, size) = decoder.next_frame()?.expect("a complete frame");
-    assert_eq!(size + 4, bytes.len(), "one frame and nothing else");
-    Ok(frame)
-}
-
-fn encoded(frame: &Frame, profile: Profile) -> Vec<u8> {
-    let mut out = BytesMut::new();
-    encode(frame, profile, WALL, Limits::default().max_message_size, &mut out).unwrap();
-    out.to_vec()
-}
-
-const ALL_VARIANTS: [&str; 16] = [
-    "Register", "Registered", "Message", "Request", "Response", "Failed", "Cancel", "Subscribe",
-    "Unsubscribe", "Publish", "Topic", "Credit", "Ping", "Pong", "GoAway", "Ignored",
-];
-
-/// No wildcard: a new kind of frame has to be added here, and to the document.
-fn variant(frame: &Frame) -> &'static str {
-    match frame {
-        Frame::Register(Id::Number(_) | Id::Text(_), _) => "Register",
-        Frame::Registered(..) => "Registered",
-        Frame::Message { .. } => "Message",
-        Frame::Request { .. } => "Request",
-        Frame::Response { .. } => "Response",
-        Frame::Failed { .. } => "Failed",
-        Frame::Cancel { .. } => "Cancel",
-        Frame::Subscribe { .. } => "Subscribe",
-        Frame::Unsubscribe { .. } => "Unsubscribe",
-        Frame::Publish { .. } => "Publish",
-        Frame::Topic { .. } => "Topic",
-        Frame::Credit { .. } => "Credit",
-        Frame::Ping(_) => "Ping",
-        Frame::Pong(_) => "Pong",
-        Frame::GoAway { .. } => "GoAway",
-        Frame::Ignored => "Ignored",
-    }
+    all.into_iter()
+        .find(|bytes| bytes[4] == kind)
+        .unwrap_or_else(|| panic!("no example of kind {kind:#04x}"))
 }

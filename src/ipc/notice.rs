@@ -25,6 +25,8 @@ pub enum Notice {
         reason: CloseReason,
         /// A sentence for people.
         message: String,
+        /// Whether a client now tries to come back by itself.
+        again: bool,
     },
     /// The client is about to try again.
     Reconnecting {

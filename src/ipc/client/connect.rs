@@ -14,7 +14,7 @@ use crate::ipc::endpoint::Address;
 use crate::ipc::error::{os_name, Error, ErrorCode};
 use crate::ipc::frame::{Registration, Welcome};
 use crate::ipc::link::{now, Link};
-use crate::ipc::notice::{Connected, Notice};
+use crate::ipc::notice::{ConnId, Connected, Notice};
 use crate::ipc::options::SessionConfig;
 use crate::ipc::proto::{Backoff, Event, Session};
 use crate::ipc::server::{idle, GRACE};
@@ -106,7 +106,7 @@ impl Inner {
                 .await
                 .unwrap_or((CloseReason::IoError, "the driver has ended".to_owned()));
             let again = self.options.reconnect.enabled && reason.may_reconnect();
-            self.lost(reason, message);
+            self.lost(reason, message, again);
             if !again {
                 self.end(&reason.to_error(false));
                 return;
@@ -160,7 +160,13 @@ impl Inner {
         link.flush();
         let (opened_tx, opened) = oneshot::channel();
         let (closed_tx, closed) = oneshot::channel();
-        let mut route = Route { inner: self.clone(), again, opened: Some(opened_tx), closed: Some(closed_tx) };
+        let mut route = Route {
+            inner: self.clone(),
+            again,
+            conn: 0,
+            opened: Some(opened_tx),
+            closed: Some(closed_tx),
+        };
         let abandoned = Abandon(link.clone(), true);
         self.runtime.spawn(driver::run(link.clone(), move |link, events| {
             route.on_events(link, events);
@@ -216,20 +222,23 @@ impl Inner {
     }
 
     /// The connection is registered: says so, then makes the calls that waited.
-    fn up(&self, link: &Arc<Link>, welcome: Welcome, again: bool) {
+    /// Returns the connection's number.
+    fn up(&self, link: &Arc<Link>, welcome: Welcome, again: bool) -> ConnId {
         let mut notices = Vec::new();
         let mut state = self.state();
         if !matches!(state.phase, Phase::Connecting | Phase::Reconnecting) {
             // disconnect() came first.
             drop(state);
-            return link.leave(CloseReason::Local, "disconnected");
+            link.leave(CloseReason::Local, "disconnected");
+            return 0;
         }
         state.phase = Phase::Up;
         state.link = Some(link.clone());
         state.resume = welcome.resume;
         state.client_id = Some(welcome.client_id.clone());
         state.connected_at = self.wall.at(now());
-        state.connections += 1;
+        state.conn += 1;
+        let conn = state.conn;
         state.reconnects += u64::from(again);
         state.attempts = 0;
         let clone_version = link.with(|session, _| session.peer_clone_version());
@@ -246,7 +255,8 @@ impl Inner {
         self.make_queued(&mut state, &mut notices);
         drop(state);
         trace::line(format_args!("registered at {}", self.options.address));
-        self.sink.deliver(0, &mut notices);
+        self.sink.deliver(conn, &mut notices);
+        conn
     }
 
     /// The connection is over. From here on calls wait, or fail.
@@ -263,9 +273,9 @@ impl Inner {
         }
     }
 
-    fn lost(&self, reason: CloseReason, message: String) {
+    fn lost(&self, reason: CloseReason, message: String, again: bool) {
         trace::line(format_args!("connection lost: {} ({message})", reason.as_str()));
-        self.sink.notify(0, Notice::Disconnected { reason, message });
+        self.sink.notify(0, Notice::Disconnected { reason, message, again });
     }
 
     /// Nothing more will come by itself.
@@ -340,6 +350,7 @@ impl Drop for Abandon {
 struct Route {
     inner: Arc<Inner>,
     again: bool,
+    conn: ConnId,
     opened: Option<oneshot::Sender<Result<(), Failed>>>,
     closed: Option<oneshot::Sender<(CloseReason, String)>>,
 }
@@ -350,14 +361,14 @@ impl Route {
         for event in events.drain(..) {
             match event {
                 Event::Open(welcome) => {
-                    self.inner.up(link, *welcome, self.again);
+                    self.conn = self.inner.up(link, *welcome, self.again);
                     if let Some(opened) = self.opened.take() {
                         let _ = opened.send(Ok(()));
                     }
                 }
                 Event::Closed { reason, message } => {
                     if !notices.is_empty() {
-                        self.inner.sink.deliver(0, &mut notices);
+                        self.inner.sink.deliver(self.conn, &mut notices);
                         notices.clear();
                     }
                     self.on_closed(link, reason, message);
@@ -366,7 +377,7 @@ impl Route {
             }
         }
         if !notices.is_empty() {
-            self.inner.sink.deliver(0, &mut notices);
+            self.inner.sink.deliver(self.conn, &mut notices);
         }
     }
 

@@ -7,6 +7,7 @@ mod queue;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -15,9 +16,9 @@ use tokio::task::AbortHandle;
 use super::close::CloseReason;
 use super::error::{Error, ErrorCode};
 use super::link::Link;
-use super::notice::{Notice, Op, Sink};
+use super::notice::{ConnId, Notice, Op, Sink};
 use super::options::{ClientOptions, SessionConfig};
-use super::proto::WallClock;
+use super::proto::{Session, WallClock};
 use super::server::wall_clock;
 use super::stats::{Counters, Stats};
 
@@ -58,7 +59,8 @@ struct State {
     past: Past,
     attempts: u64,
     reconnects: u64,
-    connections: u64,
+    /// Number of the present connection; each one has its own.
+    conn: ConnId,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -165,9 +167,24 @@ impl Client {
         }
     }
 
-    /// The present connection's link.
-    pub fn link(&self) -> Option<Arc<Link>> {
-        self.inner.link()
+    /// Uses the session of connection number `conn`.
+    ///
+    /// # Errors
+    /// If that connection is over, even if there is a later one: answers to the
+    /// requests of one must not reach the other.
+    pub fn with<R>(
+        &self,
+        conn: ConnId,
+        call: impl FnOnce(&mut Session, Instant) -> R,
+    ) -> Result<R, Error> {
+        let link = {
+            let state = self.inner.state();
+            state.link.clone().filter(|_| state.conn == conn)
+        };
+        match link {
+            Some(link) => Ok(link.with(call)),
+            None => Err(Error::local(ErrorCode::NotConnected, "The connection is over")),
+        }
     }
 
     /// Whether the client is registered now.
@@ -182,7 +199,7 @@ impl Client {
             counters: state.past.counters.clone(),
             closes: state.past.closes.clone(),
             connected: u64::from(state.phase == Phase::Up),
-            total_connections: state.connections,
+            total_connections: u64::from(state.conn),
             reconnects: state.reconnects,
             reconnect_attempts: state.attempts,
             connected_at: state.connected_at,

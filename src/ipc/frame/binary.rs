@@ -62,7 +62,7 @@ pub(super) fn encode<P: Payload>(frame: &Frame<P>, wall: u64, out: &mut BytesMut
             out.put_u8(FAILED);
             put_id(out, id);
             for text in [&failure.message, &failure.name, &failure.code] {
-                put_text(out, text.as_bytes());
+                put_clipped(out, text);
             }
         }
         Frame::Cancel { id } => {
@@ -98,7 +98,7 @@ pub(super) fn encode<P: Payload>(frame: &Frame<P>, wall: u64, out: &mut BytesMut
         Frame::GoAway { reason, message } => {
             out.put_u8(GO_AWAY);
             out.put_u8(*reason);
-            put_text(out, message.as_bytes());
+            put_clipped(out, message);
         }
         Frame::Ignored => out.put_u8(FIRST_OPTIONAL),
     }
@@ -175,6 +175,15 @@ pub(super) fn decode(mut body: Bytes) -> Result<Frame> {
 fn put_text(out: &mut BytesMut, text: &[u8]) {
     varint::put(out, text.len() as u64);
     out.extend_from_slice(text);
+}
+
+/// A text for people, of at most the length that the receiver takes.
+fn put_clipped(out: &mut BytesMut, text: &str) {
+    let mut end = text.len().min(MAX_HEADERS);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    put_text(out, text.get(..end).unwrap_or_default().as_bytes());
 }
 
 fn put_id(out: &mut BytesMut, id: &Id) {

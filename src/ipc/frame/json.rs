@@ -41,6 +41,8 @@ mod control {
     pub(super) const ERROR_CODE: &str = "errorCode";
     pub(super) const ENCODING: &str = "encoding";
     pub(super) const PUBLISHER: &str = "publisherId";
+    pub(super) const ALL: [&str; 7] =
+        [REQUIRES_RESPONSE, TIMEOUT, ERROR, ERROR_NAME, ERROR_CODE, ENCODING, PUBLISHER];
 }
 
 type Result<T> = std::result::Result<T, DecodeError>;
@@ -234,7 +236,9 @@ impl Writer<'_> {
 
     /// Writes the headers, the sender's own first, and closes the envelope.
     fn finish(&mut self, own: Option<&Bytes>) {
+        let own = own.map(|headers| without_control(headers));
         let own = own
+            .as_deref()
             .map(|headers| headers.trim_ascii())
             .and_then(|headers| headers.strip_prefix(b"{")?.strip_suffix(b"}"))
             .map(<[u8]>::trim_ascii)
@@ -251,6 +255,20 @@ impl Writer<'_> {
         }
         self.out.put_u8(b'}');
     }
+}
+
+/// The sender's own headers. In the binary profile any key is fine; here one of
+/// the protocol's would change what the envelope means.
+fn without_control(headers: &[u8]) -> Cow<'_, [u8]> {
+    let Ok(mut parsed) = parse::<BTreeMap<Cow<'_, str>, &RawValue>>(headers) else {
+        return Cow::Borrowed(b"");
+    };
+    let before = parsed.len();
+    parsed.retain(|key, _| !control::ALL.contains(&&**key));
+    if parsed.len() == before {
+        return Cow::Borrowed(headers);
+    }
+    Cow::Owned(serde_json::to_vec(&parsed).unwrap_or_default())
 }
 
 fn put_string(out: &mut BytesMut, text: &str) {
@@ -349,6 +367,7 @@ pub(super) fn decode(body: &Bytes) -> Result<Frame> {
         REGISTERED => {
             let SuccessPayload { success } = envelope.payload_as()?;
             let answer = if success { Ok(envelope.payload_as()?) } else { Err(envelope.payload_as()?) };
+            let id = envelope.correlation_id.as_deref().map_or(id, |id| number_or_text(body, id));
             return Ok(Frame::Registered(id, Box::new(answer)));
         }
         CANCEL => {
@@ -427,6 +446,10 @@ pub(super) fn decode(body: &Bytes) -> Result<Frame> {
 impl<'a> Envelope<'a> {
     fn payload_as<T: Deserialize<'a>>(&self) -> Result<T> {
         let payload = self.payload.ok_or(DecodeError::BadEnvelope("payload is missing"))?;
+        // Serde would take an array for a struct too, field by field.
+        if !payload.get().starts_with('{') {
+            return Err(DecodeError::BadEnvelope("payload of a control message"));
+        }
         serde_json::from_str(payload.get())
             .map_err(|_| DecodeError::BadEnvelope("payload of a control message"))
     }

@@ -53,10 +53,12 @@ impl Credit {
         self.limit = Amount { messages, bytes };
     }
 
-    /// A credit frame came.
-    pub(super) fn raise(&mut self, messages: u64, bytes: u64) {
+    /// A credit frame came; false if it grants nothing new.
+    pub(super) fn raise(&mut self, messages: u64, bytes: u64) -> bool {
+        let raised = messages > self.limit.messages || bytes > self.limit.bytes;
         self.limit.messages = self.limit.messages.max(messages);
         self.limit.bytes = self.limit.bytes.max(bytes);
+        raised
     }
 
     /// Whether one more message may leave. The last one may exceed the bytes,

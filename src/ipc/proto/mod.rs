@@ -13,6 +13,8 @@ mod receive;
 mod requests;
 mod send;
 mod session;
+#[cfg(test)]
+mod tests;
 pub mod topics;
 
 pub use backoff::Backoff;

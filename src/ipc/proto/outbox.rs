@@ -81,6 +81,11 @@ impl Outbox {
         self.queued() > self.hard_cap
     }
 
+    /// Whether so much waits for the socket alone that nothing may add to it.
+    pub(super) fn is_clogged(&self) -> bool {
+        self.ready.len() > self.hard_cap
+    }
+
     pub(super) fn above_mark(&self) -> bool {
         self.queued() > self.high_water
     }
@@ -144,19 +149,20 @@ impl Outbox {
         } else if self.ready.is_empty() {
             self.ready.clear();
         }
-        self.progress(now);
-    }
-
-    /// Something moved: bytes left, or the peer granted credit.
-    pub(super) fn progress(&mut self, now: Instant) {
         self.stalled = self.should_move().then_some(now);
     }
 
-    /// Called after anything was queued.
-    pub(super) fn note_stall(&mut self, now: Instant) {
-        if self.stalled.is_none() && self.should_move() {
-            self.stalled = Some(now);
+    /// The peer granted credit. That is progress only if it has taken what it
+    /// could have.
+    pub(super) fn granted(&mut self, now: Instant) {
+        if self.ready.is_empty() {
+            self.stalled = self.should_move().then_some(now);
         }
+    }
+
+    /// Called after anything was queued, let go or withdrawn.
+    pub(super) fn note_stall(&mut self, now: Instant) {
+        self.stalled = self.should_move().then(|| self.stalled.unwrap_or(now));
     }
 
     pub(super) fn stalled_until(&self, patience: Duration) -> Option<Instant> {

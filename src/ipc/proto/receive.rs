@@ -39,15 +39,6 @@ impl Session {
         }
         self.note_frame(now);
         self.grant(now);
-        // A peer that makes us answer and reads no answer has to be stopped
-        // somewhere: what it may ask without credit ends at the cap.
-        if self.outbox.is_full() && self.outbox_is_control() {
-            self.close(CloseReason::SlowConsumer, "the peer reads none of its answers");
-        }
-    }
-
-    fn outbox_is_control(&self) -> bool {
-        self.incoming.is_empty() && self.running() == 0 && self.role == Role::Server
     }
 
     fn receive(&mut self, frame: Frame, size: usize, now: Instant) {
@@ -114,9 +105,10 @@ impl Session {
             Frame::Failed { id, failure, .. } => self.failure_came(&id, failure),
             Frame::Cancel { id } => self.cancel_came(&id),
             Frame::Credit { messages, bytes } => {
-                self.credit.raise(messages, bytes);
-                self.outbox.progress(now);
-                self.release();
+                if self.credit.raise(messages, bytes) {
+                    self.outbox.granted(now);
+                }
+                self.release(now);
             }
             Frame::Ping(id) => {
                 // One answer is enough for many questions, and bounds the queue.
@@ -134,8 +126,9 @@ impl Session {
             }
             Frame::GoAway { reason, message } => self.gone(reason, message),
             Frame::Ignored => {}
-            Frame::Register(id, _) => self.refuse_second(id, now),
-            Frame::Registered(..)
+            Frame::Register(id, _) if self.role == Role::Server => self.refuse_second(id, now),
+            Frame::Register(..)
+            | Frame::Registered(..)
             | Frame::Topic { .. }
             | Frame::Publish { .. }
             | Frame::Subscribe { .. }

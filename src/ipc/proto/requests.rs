@@ -60,12 +60,14 @@ impl Requests {
         if self.earliest.is_none_or(|at| at > now) {
             return Vec::new();
         }
-        let expired: Vec<u32> = self
+        let mut expired: Vec<u32> = self
             .table
             .iter()
             .filter(|(_, pending)| pending.deadline.is_some_and(|at| at <= now))
             .map(|(id, _)| *id)
             .collect();
+        // In the order they were made, which is that of what is held.
+        expired.sort_unstable();
         let expired = expired
             .into_iter()
             .filter_map(|id| self.table.remove(&id).map(|pending| (id, pending)))
@@ -77,7 +79,9 @@ impl Requests {
     /// Takes out everything.
     pub(super) fn drain(&mut self) -> Vec<(u32, Pending)> {
         self.earliest = None;
-        self.table.drain().collect()
+        let mut all: Vec<_> = self.table.drain().collect();
+        all.sort_unstable_by_key(|(id, _)| *id);
+        all
     }
 }
 

@@ -171,10 +171,13 @@ impl Session {
             return;
         }
         let policy = self.config.limits.slow_consumer;
-        if policy == SlowConsumer::DropOldest && self.outbox.above_mark() {
-            self.counters.errors += 1;
-            if !self.outbox.drop_oldest() {
-                return;
+        if policy == SlowConsumer::DropOldest {
+            // As many as it takes: one large message may be worth many small ones.
+            while self.outbox.above_mark() {
+                self.counters.errors += 1;
+                if !self.outbox.drop_oldest() {
+                    return;
+                }
             }
         } else if self.outbox.is_full() {
             self.counters.errors += 1;
@@ -244,6 +247,8 @@ impl Session {
             self.control(&Frame::Cancel { id: Id::Number(id) }, now);
         } else {
             self.outbox.withdraw(id);
+            // That may have made room.
+            self.release(now);
         }
         pending.sent
     }
@@ -350,7 +355,10 @@ impl Session {
     }
 
     /// Lets held messages go as far as credit and room allow.
-    pub(super) fn release(&mut self) {
+    pub(super) fn release(&mut self, now: Instant) {
+        if self.is_closed() {
+            return;
+        }
         while self.may_send() {
             let Some(held) = self.outbox.release() else { break };
             self.credit.spend(held.frame.len() - 4);
@@ -359,6 +367,7 @@ impl Session {
                 self.requests.mark_sent(id);
             }
         }
+        self.outbox.note_stall(now);
         if self.outbox.take_drained() {
             self.events.push(Event::Drained);
         }

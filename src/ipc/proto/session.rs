@@ -98,6 +98,8 @@ pub struct Session {
     frame_since: Option<Instant>,
     last_received: Instant,
     reading_paused: bool,
+    /// When reading last went on after a pause.
+    resumed: Instant,
 }
 
 impl Session {
@@ -151,6 +153,7 @@ impl Session {
             frame_since: None,
             last_received: now,
             reading_paused: false,
+            resumed: now,
             config,
         }
     }
@@ -159,9 +162,7 @@ impl Session {
     ///
     /// `protocol` is what the client said about itself, if it did.
     pub fn accept(&mut self, mut welcome: Welcome, protocol: Option<&Protocol>, now: Instant) {
-        let Phase::Deciding(id) = std::mem::replace(&mut self.phase, Phase::Open) else {
-            return;
-        };
+        let Some(id) = self.decided() else { return };
         welcome.protocol = Some(own_protocol(&self.config));
         self.control(&Frame::Registered(id, Box::new(Ok(welcome))), now);
         self.opened(protocol, now);
@@ -170,12 +171,19 @@ impl Session {
 
     /// Server: refuses the client and closes.
     pub fn refuse(&mut self, refusal: Refusal, reason: CloseReason, now: Instant) {
-        let Phase::Deciding(id) = std::mem::replace(&mut self.phase, Phase::Registering) else {
-            return;
-        };
+        let Some(id) = self.decided() else { return };
         let message = refusal.error.clone();
         self.control(&Frame::Registered(id, Box::new(Err(refusal))), now);
         self.close(reason, message);
+    }
+
+    /// Takes the id of the registration that the owner decides about; none if
+    /// the connection has ended meanwhile.
+    fn decided(&mut self) -> Option<Id> {
+        let Phase::Deciding(id) = &mut self.phase else { return None };
+        let id = std::mem::replace(id, Id::Number(0));
+        self.phase = Phase::Registering;
+        Some(id)
     }
 
     pub(super) fn opened(&mut self, peer: Option<&Protocol>, now: Instant) {
@@ -193,16 +201,14 @@ impl Session {
 
     /// The earliest moment at which [`tick`](Self::tick) has something to do.
     pub fn deadline(&self) -> Option<Instant> {
-        let limits = &self.config.limits;
-        let open = self.phase == Phase::Open;
         [
             self.handshake_until,
-            self.frame_since.map(|since| since + limits.frame_timeout),
+            self.frame_until(),
             self.requests.deadline(),
-            self.heartbeat.deadline().filter(|_| open),
+            self.heartbeat.deadline().filter(|_| self.phase == Phase::Open && !self.reading_paused),
             self.probe.map(|(_, until)| until),
             self.slow_at(),
-            limits.idle_timeout.filter(|_| open).map(|idle| self.last_received + idle),
+            self.idle_at(),
         ]
         .into_iter()
         .flatten()
@@ -216,17 +222,16 @@ impl Session {
             return;
         }
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        let limits = &self.config.limits;
         if due(self.handshake_until) {
             return self.close(CloseReason::HandshakeTimeout, "no registration came in time");
         }
-        if due(self.frame_since.map(|since| since + limits.frame_timeout)) {
+        if due(self.frame_until()) {
             return self.close(CloseReason::FrameTimeout, "a frame stayed incomplete");
         }
         if due(self.slow_at()) {
             return self.close(CloseReason::SlowConsumer, "the peer does not take its messages");
         }
-        if due(limits.idle_timeout.map(|idle| self.last_received + idle)) && self.phase == Phase::Open {
+        if due(self.idle_at()) {
             return self.leave(CloseReason::IdleTimeout, "idle for too long", now);
         }
         if due(self.probe.map(|(_, until)| until)) {
@@ -234,7 +239,7 @@ impl Session {
             self.events.push(Event::Probed { alive: false });
         }
         self.expire_requests(now);
-        if self.phase == Phase::Open {
+        if self.phase == Phase::Open && !self.reading_paused {
             self.beat(now);
         }
     }
@@ -278,10 +283,26 @@ impl Session {
             let name = String::from_utf8_lossy(&pending.name);
             self.fail_own(id, Error::timeout(&name).maybe_ran(pending.sent));
         }
+        // What was withdrawn may have made room.
+        self.release(now);
     }
 
     pub(super) fn fail_own(&mut self, id: u32, error: Error) {
         self.events.push(Event::Failed { id, error, remote: None });
+    }
+
+    /// When half a frame has waited too long. While we don't read, it can't be
+    /// completed.
+    fn frame_until(&self) -> Option<Instant> {
+        let since = self.frame_since.filter(|_| !self.reading_paused)?;
+        Some(since + self.config.limits.frame_timeout)
+    }
+
+    /// When a silent client is closed, if that is asked for.
+    fn idle_at(&self) -> Option<Instant> {
+        let idle = self.config.limits.idle_timeout?;
+        let applies = self.phase == Phase::Open && !self.reading_paused;
+        applies.then(|| self.last_received.max(self.resumed) + idle)
     }
 
     /// When a peer that does not take its output is given up. Only a server
@@ -298,6 +319,9 @@ impl Session {
         match self.phase {
             Phase::Registering => true,
             Phase::Deciding(_) | Phase::Closed(_) => false,
+            // A client that makes us answer and reads no answer is not asked for
+            // more. Only one end may do this, or both could wait for each other.
+            Phase::Open if self.role == Role::Server && self.outbox.is_clogged() => false,
             // With credit the peer knows by itself when to stop; without it
             // the kernel's buffer fills up and tells it.
             Phase::Open => {
@@ -308,8 +332,10 @@ impl Session {
 
     /// The owner tells whether it is reading, so that silence is judged fairly.
     pub fn note_reading(&mut self, reading: bool, now: Instant) {
-        if !reading || self.reading_paused {
+        if reading && self.reading_paused {
             self.heartbeat.paused(now);
+            self.frame_since = self.frame_since.map(|_| now);
+            self.resumed = now;
         }
         self.reading_paused = !reading;
     }
@@ -405,7 +431,7 @@ impl Session {
     pub fn wrote(&mut self, count: usize, now: Instant) {
         self.counters.bytes_sent += count as u64;
         self.outbox.consume(count, now);
-        self.release();
+        self.release(now);
     }
 
     /// Requests of ours that wait for an answer.

@@ -164,7 +164,7 @@ impl Inner {
             peer.client.is_some()
         };
         if registered {
-            self.sink.notify(conn, Notice::Disconnected { reason, message });
+            self.sink.notify(conn, Notice::Disconnected { reason, message, again: false });
         }
     }
 }

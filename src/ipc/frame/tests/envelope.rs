@@ -13,7 +13,7 @@ fn reason(body: impl AsRef<[u8]>) -> CloseReason {
 #[test]
 fn text_that_is_not_json_is_bad_json() {
     for body in [
-        "{", "{}x", "{\"type\":\"t\"", "{\"type\":'t'}", "{type:\"t\"}", "{\"type\":\"t\",}", "{\"type\":\"\\x\"}",
+        "{", "{\"type\":\"t\"}x", "{\"type\":\"t\"", "{\"type\":'t'}", "{type:\"t\"}", "{\"type\":\"t\",}", "{\"type\":\"\\x\"}",
         "{\"type\":\"t\",\"payload\":NaN}", "{\"type\":\"t\",\"payload\":01}", "{\"type\":\"t\",\"payload\":\"\n\"}",
         "{\"type\":\"t\",\"payload\":[1,]}", "{\"type\":\"t\"}{\"type\":\"t\"}", "{\"type\":\"t\",\"payload\":undefined}",
     ] {

@@ -280,17 +280,18 @@ fn the_answers_to_a_registration_are_json_whatever_the_profile() {
         PROTOCOL
     );
     let accepted = |id| Frame::Registered(id, Box::new(Ok(welcome.clone())));
-    json(&accepted(text_id("1")), &text, &accepted(text_id("1")));
-    assert_eq!(encoded(&accepted(text_id("1")), Profile::Binary), encoded(&accepted(text_id("1")), Profile::Json));
+    let frame = accepted(Id::Number(1));
+    json(&frame, &text, &frame);
+    assert_eq!(encoded(&frame, Profile::Binary), encoded(&frame, Profile::Json));
 
     let refusal = Refusal { error: "no".into(), reason: "unauthorized".into() };
-    let refused = |id| Frame::Registered(id, Box::new(Err(refusal.clone())));
+    let refused = Frame::Registered(text_id("r"), Box::new(Err(refusal)));
     json(
-        &refused(text_id("1")),
+        &refused,
         concat!(
-            r#"{"id":"0","type":"__register___response","correlationId":"1",$TIME,"#,
+            r#"{"id":"0","type":"__register___response","correlationId":"r",$TIME,"#,
             r#""payload":{"success":false,"error":"no","reason":"unauthorized"},"headers":{"error":"no"}}"#
         ),
-        &refused(text_id("1")),
+        &refused,
     );
 }

@@ -1,0 +1,8 @@
+'use strict';
+
+const { SmartIpc } = require('./lib/smartipc');
+const { IpcServer } = require('./lib/server');
+const { IpcClient } = require('./lib/client');
+const { IpcError } = require('./lib/errors');
+
+module.exports = { SmartIpc, IpcServer, IpcClient, IpcError };

@@ -1,0 +1,69 @@
+'use strict';
+
+// Checks of arguments. What is wrong throws a TypeError or RangeError that
+// names it.
+
+const LONGEST_NAME = 256;
+/** Longest timer of the native side: 32 bits of milliseconds. */
+const LONGEST_TIME = 0xffffffff;
+
+function shown(value) {
+  return typeof value === 'string' ? `'${value}'` : Object.prototype.toString.call(value) === '[object Object]' ? 'an object' : String(value);
+}
+
+function string(name, value) {
+  if (typeof value !== 'string') throw new TypeError(`${name} must be a string, not ${shown(value)}`);
+  if (value === '') throw new RangeError(`${name} must not be empty`);
+  if (value.length > LONGEST_NAME / 3 && Buffer.byteLength(value) > LONGEST_NAME) {
+    throw new RangeError(`${name} must have at most ${LONGEST_NAME} bytes`);
+  }
+}
+
+/** A message type that users may send. */
+function type(value) {
+  string('type', value);
+  if (value.startsWith('topic:') || /^__.*__$/s.test(value)) {
+    throw new TypeError(`type '${value}' is reserved: __…__ and topic:… belong to the protocol`);
+  }
+}
+
+function handler(value) {
+  if (typeof value !== 'function') throw new TypeError(`handler must be a function, not ${shown(value)}`);
+}
+
+/** Milliseconds for the native side; 0 stands for no limit. */
+function time(name, value) {
+  if (typeof value !== 'number') throw new TypeError(`${name} must be a number of milliseconds, not ${shown(value)}`);
+  if (!(value > 0)) throw new RangeError(`${name} must be greater than 0, not ${value}`);
+  return value === Infinity ? 0 : Math.min(Math.max(1, Math.ceil(value)), LONGEST_TIME);
+}
+
+function headers(value) {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    throw new TypeError(`headers must be an object, not ${shown(value)}`);
+  }
+  const text = JSON.stringify(value);
+  return text === '{}' ? undefined : text;
+}
+
+const NO_OPTIONS = { timeout: 0, signal: undefined, headers: undefined };
+
+function requestOptions(options, defaultTimeout) {
+  if (options === undefined || options === null) {
+    NO_OPTIONS.timeout = defaultTimeout;
+    return NO_OPTIONS;
+  }
+  if (typeof options !== 'object') throw new TypeError(`options must be an object, not ${shown(options)}`);
+  const { signal } = options;
+  if (signal !== undefined && (signal === null || typeof signal.addEventListener !== 'function')) {
+    throw new TypeError(`signal must be an AbortSignal, not ${shown(signal)}`);
+  }
+  return {
+    timeout: options.timeout === undefined ? defaultTimeout : time('timeout', options.timeout),
+    signal,
+    headers: headers(options.headers),
+  };
+}
+
+module.exports = { handler, headers, requestOptions, shown, string, time, type };

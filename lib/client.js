@@ -1,0 +1,312 @@
+'use strict';
+
+const native = require('../native');
+const check = require('./check');
+const { encode } = require('./codec');
+const { Endpoint, Peer, headersAt, jsonAt, payloadAt } = require('./endpoint');
+const { IpcError, fromNative } = require('./errors');
+const { mailbox } = require('./mailbox');
+const options = require('./options');
+const R = require('./records');
+const { Subscriptions } = require('./subscriptions');
+
+class IpcClient extends Endpoint {
+  /** @param {any} given see `IIpcClientOptions` */
+  constructor(given) {
+    const { native: nativeOptions, settings } = options.client(given);
+    super(native.openClient(mailbox, nativeOptions), settings);
+    this._clientId = nativeOptions.clientId;
+    /** idle, connecting, connected, reconnecting, lost, leaving, ended */
+    this._state = 'idle';
+    /** @type {Peer | undefined} the server, while connected */
+    this._server = undefined;
+    this._subscriptions = new Subscriptions();
+    this._connecting = undefined;
+    this._leaving = undefined;
+  }
+
+  get clientId() {
+    return this._clientId;
+  }
+
+  getClientId() {
+    return this._clientId;
+  }
+
+  getIsConnected() {
+    return this._state === 'connected';
+  }
+
+  /**
+   * Connects and registers. A second call joins the first.
+   *
+   * @param {{ waitForReady?: boolean, waitTimeout?: number }} [connectOptions]
+   * @returns {Promise<void>}
+   */
+  connect(connectOptions = {}) {
+    if (connectOptions === null || typeof connectOptions !== 'object') {
+      throw new TypeError(`options must be an object, not ${check.shown(connectOptions)}`);
+    }
+    const { waitForReady, waitTimeout = 10000 } = connectOptions;
+    if (waitForReady !== undefined && typeof waitForReady !== 'boolean') {
+      throw new TypeError(`waitForReady must be a boolean, not ${check.shown(waitForReady)}`);
+    }
+    const wait = check.time('waitTimeout', waitTimeout);
+    if (this._connecting === undefined) {
+      this._connecting = this._connect(waitForReady ? wait : undefined).finally(() => {
+        this._connecting = undefined;
+      });
+    }
+    return this._connecting;
+  }
+
+  async _connect(wait) {
+    if (this._leaving !== undefined) await this._leaving;
+    if (this._state === 'connected') return;
+    if (this._state !== 'reconnecting') this._become('connecting');
+    this._closing = false;
+    try {
+      await this._settles((op) => native.connect(this._number, op, wait));
+    } catch (error) {
+      if (this._state === 'connecting') this._become('idle');
+      throw error;
+    }
+  }
+
+  /**
+   * Lets work that is under way finish for up to five seconds, then closes.
+   * Afterwards calls reject until `connect()` is called again.
+   *
+   * @returns {Promise<void>}
+   */
+  disconnect() {
+    if (this._leaving === undefined) {
+      this._leaving = this._disconnect().finally(() => {
+        this._leaving = undefined;
+      });
+    }
+    return this._leaving;
+  }
+
+  async _disconnect() {
+    // Handlers that are being called may be waiting for this very call.
+    const waiting = this._depth;
+    const idle = this._state === 'idle' || this._state === 'ended';
+    this._become(idle ? 'ended' : 'leaving');
+    if (idle) return;
+    // Work that has been queued in this turn still counts as under way.
+    this.flush();
+    await this._settles((op) => native.close(this._number, op, waiting));
+    this._become('ended');
+  }
+
+  /** Sends a message that nobody answers. */
+  sendMessage(type, payload, headers) {
+    try {
+      check.type(type);
+      const headersText = check.headers(headers);
+      const unready = this._prepare();
+      if (unready !== undefined) return this._failedOneWay(unready);
+      const peer = this._server;
+      const { tag, data, units } = encode(payload, this._mayClone(peer));
+      const op = peer === undefined ? this._op() : 0;
+      const name = this._nameNumber(type);
+      const status = native.message(this._number, 0, op, name, tag, data, units, headersText);
+      return this._oneWay(peer, op, status);
+    } catch (error) {
+      return this._failedOneWay(error);
+    }
+  }
+
+  /** Asks the server and waits for the answer. */
+  request(type, payload, requestOptions) {
+    const unready = this._prepare();
+    if (unready !== undefined) return Promise.reject(unready);
+    return this._request(this._server, type, payload, requestOptions);
+  }
+
+  /** Publishes to the subscribers of a topic. */
+  publish(topic, payload) {
+    try {
+      check.string('topic', topic);
+      if (topic.includes('*') && topic.split('.').some((part) => part === '*' || part === '**')) {
+        throw new IpcError('IPC_ERR_INVALID_TOPIC', `A published topic must not contain wildcards: ${topic}`);
+      }
+      const unready = this._prepare();
+      if (unready !== undefined) return this._failedOneWay(unready);
+      const peer = this._server;
+      const { tag, data, units } = encode(payload, this._mayClone(peer));
+      const op = peer === undefined ? this._op() : 0;
+      const status = native.publish(this._number, op, this._nameNumber(topic), tag, data, units);
+      return this._oneWay(peer, op, status);
+    } catch (error) {
+      return this._failedOneWay(error);
+    }
+  }
+
+  /**
+   * Subscribes; resolves when the server has it.
+   *
+   * @param {string} topic `*` is one segment, `**` any number
+   * @param {Function} handler
+   */
+  async subscribe(topic, handler) {
+    check.string('topic', topic);
+    check.handler(handler);
+    const unready = this._prepare();
+    if (unready !== undefined) throw unready;
+    const isNew = !this._subscriptions.has(topic);
+    this._nameNumber(topic);
+    this._subscriptions.add(topic, handler);
+    try {
+      // Also when it is not new: the first call may still be on its way.
+      await this._subscribe(topic, true);
+    } catch (error) {
+      if (isNew) this._subscriptions.remove(topic, handler);
+      throw error;
+    }
+  }
+
+  /** Ends one subscription, or all of a topic. */
+  async unsubscribe(topic, handler) {
+    check.string('topic', topic);
+    if (handler !== undefined) check.handler(handler);
+    if (!this._subscriptions.remove(topic, handler)) return;
+    if (this._state === 'connected' || this._state === 'reconnecting' || this._state === 'connecting') {
+      await this._subscribe(topic, false);
+    }
+  }
+
+  _subscribe(topic, on) {
+    const op = this._op();
+    return new Promise((resolve, reject) => {
+      this._pending.set(op, { resolve, reject, stop() {} });
+      this._updateKeepAlive();
+      const failed = native.subscribe(this._number, op, topic, on, this._settings.timeout);
+      if (typeof failed !== 'string') return;
+      this._takePending(op);
+      reject(fromNative(failed));
+    });
+  }
+
+  getStats() {
+    const stats = this._stats();
+    return {
+      connected: this._state === 'connected',
+      reconnectAttempts: stats.reconnectAttempts,
+      driver: 'tokio',
+      metrics: this._metrics(stats),
+    };
+  }
+
+  // For the endpoint ----------------------------------------------------------
+
+  _isOpen() {
+    return !['idle', 'ended', 'lost'].includes(this._state);
+  }
+
+  _peer(conn) {
+    return this._server !== undefined && this._server.conn === conn ? this._server : undefined;
+  }
+
+  _call(handler, payload, _peer, context) {
+    return handler(payload, context);
+  }
+
+  _onOther(kind, conn, id, at, heads, text, extras) {
+    if (kind === R.TOPIC) {
+      this._onTopic(conn, id, at, heads, text, extras);
+      return;
+    }
+    const told = JSON.parse(jsonAt(at, heads, text, extras));
+    switch (kind) {
+      case R.CONNECTED:
+        this._server = new Peer(conn, this._clientId, told);
+        if (this._state !== 'leaving') this._become('connected');
+        this._emit('connect');
+        return;
+      case R.DISCONNECTED:
+        this._onDisconnected(told);
+        return;
+      case R.RECONNECTING:
+        this._emit('reconnecting', told.attempt, told.delay);
+        return;
+      case R.HEARTBEAT_TIMEOUT: {
+        const error = fromNative(JSON.stringify(told));
+        this._emit('heartbeatTimeout', error);
+        if (this._settings.closeOnTimeout) this._report(error);
+        return;
+      }
+      default:
+    }
+  }
+
+  _onDisconnected(told) {
+    const server = this._server;
+    this._server = undefined;
+    if (this._state === 'connected') this._become(told.again ? 'reconnecting' : 'lost');
+    if (server !== undefined) {
+      const error = new IpcError('IPC_ERR_CONNECTION_LOST', `The connection was lost (${told.reason})`, {
+        origin: 'io',
+        mayHaveRun: true,
+      });
+      this._peerGone(server, error);
+    }
+    this._emit('disconnect', told.reason, told.message);
+  }
+
+  _onTopic(conn, publisherAt, at, heads, text, extras) {
+    const peer = this._peer(conn);
+    if (peer === undefined) return;
+    const topic = this._nameAt(heads[at + 3], extras);
+    const handlers = this._closing ? [] : this._subscriptions.handlersOf(topic);
+    if (handlers.length === 0) {
+      this._finished(peer);
+      return;
+    }
+    const headers = headersAt(at, heads, extras);
+    const info = { topic, publisherId: extras[publisherAt + 1] || undefined };
+    if (headers !== undefined) Object.assign(info, { headers: JSON.parse(headers) });
+    this._deliver(peer, at, heads, text, extras, (payload) => this._callAll(handlers, payload, info, () => payloadAt(at, heads, text, extras)));
+  }
+
+  /** Each handler gets a payload of its own: one may change what it gets. */
+  _callAll(handlers, payload, info, another) {
+    const results = [];
+    handlers.forEach((handler, index) => {
+      try {
+        const result = handler(index === 0 ? payload : another(), info);
+        if (result && typeof result.then === 'function') results.push(result);
+      } catch (error) {
+        this._listenerFailed(error, this._clientId);
+      }
+    });
+    if (results.length === 0) return undefined;
+    return Promise.all(results.map((result) => result.then(undefined, (error) => this._listenerFailed(error, this._clientId))));
+  }
+
+  /** Connects if nobody has yet; returns the error if that is not wanted. */
+  _prepare() {
+    switch (this._state) {
+      case 'idle':
+        // The calls that wait for it get its failure.
+        this.connect().catch(() => {});
+        return undefined;
+      case 'leaving':
+      case 'ended':
+        return new IpcError('IPC_ERR_DISCONNECTED', 'The client was disconnected');
+      case 'lost':
+        return new IpcError('IPC_ERR_NOT_CONNECTED', 'The connection was lost for good; call connect()', { origin: 'io' });
+      default:
+        return undefined;
+    }
+  }
+
+  _become(state) {
+    this._state = state;
+    this._closing = state === 'leaving' || state === 'ended';
+    this._updateKeepAlive();
+  }
+}
+
+module.exports = { IpcClient };

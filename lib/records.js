@@ -1,0 +1,33 @@
+'use strict';
+
+// The layout of what the native side hands over; src/binding/pack.rs writes it.
+
+module.exports = {
+  // Words before the first record.
+  PREFIX: 4,
+  // Words per record: kind, conn, id, name, encoding, at, length, headers.
+  RECORD: 8,
+
+  MESSAGE: 1,
+  REQUEST: 2,
+  RESPONSE: 3,
+  FAILED: 4,
+  CANCELLED: 5,
+  TOPIC: 6,
+  DRAINED: 7,
+  HEARTBEAT_TIMEOUT: 8,
+  CONNECTED: 9,
+  DISCONNECTED: 10,
+  RECONNECTING: 11,
+  SETTLED: 12,
+  FAULT: 13,
+
+  // Flags: the payload, or the name, is among the extras.
+  IN_EXTRAS: 0x100,
+  NAME_IN_EXTRAS: 0x80000000,
+
+  // What a call returns: a number, or an error as JSON text.
+  ACCEPTED: 0,
+  WAIT: 1,
+  QUEUED: 2,
+};

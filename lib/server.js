@@ -1,0 +1,294 @@
+'use strict';
+
+const native = require('../native');
+const check = require('./check');
+const { encode } = require('./codec');
+const { Endpoint, Peer, jsonAt } = require('./endpoint');
+const { IpcError, fromNative } = require('./errors');
+const { mailbox, markDirty } = require('./mailbox');
+const options = require('./options');
+
+const R = require('./records');
+
+class IpcServer extends Endpoint {
+  /** @param {any} given see `IIpcServerOptions` */
+  constructor(given) {
+    const { native: nativeOptions, settings } = options.server(given);
+    super(native.openServer(mailbox, nativeOptions), settings);
+    this._state = 'stopped';
+    /** Connection number to client, and the clients' names. */
+    this._peers = new Map();
+    this._clients = new Map();
+    this._starting = undefined;
+    this._stopping = undefined;
+    /** The readme cancels streams through it. */
+    this.primaryChannel = {
+      cancelIncomingStream: (streamId, from) => this.cancelIncomingStreamFromClient(from && from.clientId, streamId),
+    };
+  }
+
+  /**
+   * Listens. Resolves when clients can connect; a second call joins the first.
+   *
+   * @param {{ readyWhen?: 'socket-bound' | 'accepting' }} [startOptions]
+   * @returns {Promise<void>}
+   */
+  start(startOptions = {}) {
+    if (startOptions === null || typeof startOptions !== 'object') {
+      throw new TypeError(`options must be an object, not ${check.shown(startOptions)}`);
+    }
+    // Both are reached at the same moment: the path appears when it accepts.
+    options.oneOf(startOptions, 'readyWhen', ['socket-bound', 'accepting']);
+    if (this._starting === undefined) {
+      this._starting = this._start();
+      this._starting.catch(() => {
+        this._starting = undefined;
+      });
+    }
+    return this._starting;
+  }
+
+  async _start() {
+    if (this._stopping !== undefined) await this._stopping;
+    this._state = 'starting';
+    this._closing = false;
+    this._updateKeepAlive();
+    try {
+      await this._settles((op) => native.start(this._number, op));
+    } catch (error) {
+      this._state = 'stopped';
+      this._updateKeepAlive();
+      throw error;
+    }
+    this._state = 'running';
+    this._emit('start');
+    this._emit('ready');
+  }
+
+  /**
+   * Stops listening, lets work that is under way finish for up to five seconds,
+   * then closes every connection. Harmless when stopped.
+   *
+   * @returns {Promise<void>}
+   */
+  stop() {
+    if (this._stopping === undefined) {
+      // Handlers that are being called may be waiting for this very call.
+      const waiting = this._depth;
+      this._stopping = this._stop(waiting).finally(() => {
+        this._stopping = undefined;
+      });
+    }
+    return this._stopping;
+  }
+
+  async _stop(waiting) {
+    const starting = this._starting;
+    if (starting === undefined) return;
+    await starting.catch(() => {});
+    if (this._state !== 'running') return;
+    this._state = 'stopping';
+    this.flush();
+    await this._settles((op) => native.close(this._number, op, waiting));
+    this._state = 'stopped';
+    this._starting = undefined;
+    this._updateKeepAlive();
+    this._emit('stop');
+  }
+
+  /** Whether clients can connect. */
+  getIsReady() {
+    return this._state === 'running';
+  }
+
+  /** Where the server listens: a path, or `{ address, family, port }`; null if it does not. */
+  address() {
+    const text = native.address(this._number);
+    if (typeof text !== 'string') return null;
+    const address = JSON.parse(text);
+    if (typeof address === 'string') return address;
+    return { address: address.address, family: address.address.includes(':') ? 'IPv6' : 'IPv4', port: address.port };
+  }
+
+  /** Sends a message to one client. */
+  sendToClient(clientId, type, payload, headers) {
+    const peer = this._clients.get(clientId);
+    if (peer === undefined) return this._failedOneWay(this._unknown(clientId), clientId);
+    return this._send(peer, type, payload, headers);
+  }
+
+  _send(peer, type, payload, headers) {
+    try {
+      check.type(type);
+      const headersText = check.headers(headers);
+      const { tag, data, units } = encode(payload, this._mayClone(peer));
+      const name = this._nameNumber(type);
+      const status = native.message(this._number, peer.conn, 0, name, tag, data, units, headersText);
+      return this._oneWay(peer, 0, status);
+    } catch (error) {
+      return this._failedOneWay(error, peer.clientId);
+    }
+  }
+
+  /** Asks one client and waits for its answer. */
+  requestClient(clientId, type, payload, requestOptions) {
+    const peer = this._clients.get(clientId);
+    if (peer === undefined) return Promise.reject(this._unknown(clientId));
+    return this._request(peer, type, payload, requestOptions);
+  }
+
+  /** Sends a message to every client. */
+  async broadcast(type, payload) {
+    this._checkRunning();
+    this._broadcast([...this._peers.values()], type, payload);
+  }
+
+  /**
+   * Sends a message to some clients.
+   *
+   * @returns {Promise<string[]>} the ids that are not connected
+   */
+  async broadcastTo(clientIds, type, payload) {
+    this._checkRunning();
+    if (clientIds === null || typeof clientIds !== 'object' || typeof clientIds[Symbol.iterator] !== 'function') {
+      throw new TypeError(`clientIds must be an array, not ${check.shown(clientIds)}`);
+    }
+    const missing = [];
+    const peers = new Set();
+    for (const clientId of clientIds) {
+      const peer = this._clients.get(clientId);
+      if (peer === undefined) missing.push(clientId);
+      else peers.add(peer);
+    }
+    this._broadcast([...peers], type, payload);
+    return missing;
+  }
+
+  _broadcast(peers, type, payload) {
+    check.type(type);
+    const name = this._nameNumber(type);
+    for (const advanced of [true, false]) {
+      const conns = peers.filter((peer) => this._mayClone(peer) === advanced).map((peer) => peer.conn);
+      if (conns.length === 0) continue;
+      const { text, bytes, tag } = shared(payload, advanced);
+      throwIf(native.broadcast(this._number, conns, name, tag, text, bytes));
+    }
+    markDirty(this);
+  }
+
+  /** Publishes to the subscribers of a topic. */
+  async publish(topic, payload) {
+    this._checkRunning();
+    check.string('topic', topic);
+    const { text, bytes, tag } = shared(payload, this._settings.advanced);
+    throwIf(native.publishFromServer(this._number, topic, tag, text, bytes));
+    markDirty(this);
+  }
+
+  /** What is known of a client; undefined if it is not connected. */
+  getClientInfo(clientId) {
+    const peer = this._clients.get(clientId);
+    const text = peer === undefined ? undefined : native.clientInfo(this._number, peer.conn);
+    if (typeof text !== 'string') return undefined;
+    return { ...JSON.parse(text), metadata: peer.metadata };
+  }
+
+  /** The ids of all connected clients. */
+  getClientIds() {
+    return [...this._clients.keys()];
+  }
+
+  /**
+   * Closes a client's connection; it will not reconnect by itself.
+   *
+   * @param {string} clientId
+   * @param {string} [reason] told to the client
+   */
+  async disconnectClient(clientId, reason = 'disconnected by the server') {
+    const peer = this._clients.get(clientId);
+    if (peer === undefined) throw this._unknown(clientId);
+    this.flush();
+    native.disconnectClient(this._number, peer.conn, String(reason));
+  }
+
+  getStats() {
+    const stats = this._stats();
+    return {
+      isRunning: this._state === 'running',
+      connectedClients: this._clients.size,
+      totalConnections: stats.totalConnections,
+      driver: 'tokio',
+      metrics: this._metrics(stats),
+    };
+  }
+
+  // Streams come with a later version.
+  cancelIncomingStreamFromClient(_clientId, _streamId) {
+    throw new IpcError('IPC_ERR_UNSUPPORTED', 'Streams are not available yet in this version');
+  }
+
+  // For the endpoint ----------------------------------------------------------
+
+  _isOpen() {
+    return this._state !== 'stopped';
+  }
+
+  _peer(conn) {
+    return this._peers.get(conn);
+  }
+
+  _call(handler, payload, peer, context) {
+    return handler(payload, peer.clientId, context);
+  }
+
+  _onOther(kind, conn, _id, at, heads, text, extras) {
+    const told = JSON.parse(jsonAt(at, heads, text, extras));
+    if (kind === R.CONNECTED) {
+      const peer = new Peer(conn, told.clientId, told);
+      this._peers.set(conn, peer);
+      this._clients.set(peer.clientId, peer);
+      this._emit('clientConnect', peer.clientId, peer.metadata);
+      return;
+    }
+    const peer = this._peers.get(conn);
+    if (peer === undefined) return;
+    if (kind === R.DISCONNECTED) {
+      this._peers.delete(conn);
+      if (this._clients.get(peer.clientId) === peer) this._clients.delete(peer.clientId);
+      this._peerGone(peer, lost(told));
+      this._emit('clientDisconnect', peer.clientId, told.reason, told.message);
+    } else if (kind === R.HEARTBEAT_TIMEOUT) {
+      const error = fromNative(JSON.stringify(told));
+      this._emit('heartbeatTimeout', peer.clientId, error);
+      if (this._settings.closeOnTimeout) this._report(error, peer.clientId);
+    }
+  }
+
+  _unknown(clientId) {
+    return new IpcError('IPC_ERR_UNKNOWN_CLIENT', `No client '${clientId}' is connected`);
+  }
+
+  _checkRunning() {
+    if (this._state === 'running') return;
+    throw new IpcError('IPC_ERR_NOT_CONNECTED', 'The server is not running');
+  }
+}
+
+/** A payload for many receivers, in Rust's memory once. */
+function shared(payload, advanced) {
+  const { tag, data } = encode(payload, advanced);
+  return typeof data === 'string' ? { tag, text: data, bytes: undefined } : { tag, text: undefined, bytes: data };
+}
+
+function throwIf(failed) {
+  if (typeof failed === 'string') throw fromNative(failed);
+}
+
+function lost(told) {
+  return new IpcError('IPC_ERR_CONNECTION_LOST', `The connection was lost (${told.reason})`, {
+    origin: 'io',
+    mayHaveRun: true,
+  });
+}
+
+module.exports = { IpcServer };

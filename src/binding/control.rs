@@ -1,0 +1,341 @@
+//! The calls that are made rarely: opening, starting, connecting, looking.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use napi::bindgen_prelude::{Error, Function, Result, Uint8Array};
+use napi::Env;
+use napi_derive::napi;
+use serde_json::json;
+
+use super::endpoint::{self, Endpoint, Handle, Names, Post};
+use super::mailbox::{Mailbox, MAX_RECORDS, PREFIX, RECORD};
+use super::options::{JsClientOptions, JsServerOptions};
+use super::pack::describe_error;
+use super::runtime::Lease;
+use crate::ipc::client::{Call, ConnectOptions};
+use crate::ipc::frame::{Body, Encoding, Failure};
+use crate::ipc::notice::{Notice, Sink};
+use crate::ipc::options::{ClientOptions, ServerOptions};
+use crate::ipc::proto::topics::Pattern;
+use crate::ipc::stats::Stats;
+use crate::ipc::{Address, Client, Server};
+
+/// What an environment holds while its mailbox is open.
+struct Open {
+    mailbox: Arc<Mailbox>,
+    lease: Rc<Lease>,
+}
+
+thread_local! {
+    static MAILBOXES: RefCell<HashMap<u32, Open>> = RefCell::default();
+}
+
+pub(super) fn mailbox(number: u32) -> Option<Arc<Mailbox>> {
+    MAILBOXES.with_borrow(|all| all.get(&number).map(|open| open.mailbox.clone()))
+}
+
+/// A call that failed at once, as JSON text; the facade makes an error of it.
+fn failed(error: &crate::ipc::Error) -> String {
+    describe_error(error, None).to_string()
+}
+
+fn find(number: u32) -> Result<Arc<Endpoint>> {
+    endpoint::get(number).ok_or_else(|| Error::from_reason("the endpoint was closed"))
+}
+
+/// Opens the mailbox of this environment; `bell` is called when there is mail.
+/// Returns its number. It is closed with the environment.
+#[napi(catch_unwind)]
+pub fn open_mailbox(env: Env, bell: Function<'_, (), ()>) -> Result<u32> {
+    let number = endpoint::next_number();
+    let mailbox = Arc::new(Mailbox::new(&bell)?);
+    let open = Open { mailbox: mailbox.clone(), lease: Rc::new(Lease::new()) };
+    MAILBOXES.with_borrow_mut(|all| all.insert(number, open));
+    // Added after the bell, so it runs before Node takes the bell away.
+    env.add_env_cleanup_hook(number, move |number| {
+        mailbox.close();
+        endpoint::remove_all(&Arc::downgrade(&mailbox));
+        // Dropping the last lease ends and joins the I/O thread.
+        let open = MAILBOXES.with_borrow_mut(|all| all.remove(&number));
+        drop(open);
+    })?;
+    Ok(number)
+}
+
+/// The length of the array that `drain` fills, in words.
+#[napi(catch_unwind)]
+pub fn heads_length() -> u32 {
+    (PREFIX + MAX_RECORDS * RECORD) as u32
+}
+
+fn open<O, H>(
+    mailbox: u32,
+    options: O,
+    make: impl FnOnce(O, tokio::runtime::Handle, Arc<dyn Sink>) -> H,
+    wrap: impl FnOnce(H) -> Handle,
+) -> Result<u32> {
+    let (mailbox, lease) = MAILBOXES
+        .with_borrow(|all| all.get(&mailbox).map(|open| (open.mailbox.clone(), open.lease.clone())))
+        .ok_or_else(|| Error::from_reason("the environment is going away"))?;
+    let runtime = lease
+        .handle()
+        .map_err(|error| Error::from_reason(format!("cannot start the I/O thread: {error}")))?;
+    let number = endpoint::next_number();
+    let names = Arc::new(Names::default());
+    let post = Post { number, names: names.clone(), mailbox: mailbox.clone() };
+    let handle = wrap(make(options, runtime, Arc::new(post)));
+    endpoint::add(number, handle, names, mailbox);
+    Ok(number)
+}
+
+/// Makes a server that does not listen yet; returns its number.
+#[napi(catch_unwind)]
+pub fn open_server(mailbox: u32, options: JsServerOptions) -> Result<u32> {
+    open(mailbox, ServerOptions::from(options), Server::new, Handle::Server)
+}
+
+/// Makes a client that is not connected yet; returns its number.
+#[napi(catch_unwind)]
+pub fn open_client(mailbox: u32, options: JsClientOptions) -> Result<u32> {
+    open(mailbox, ClientOptions::from(options), Client::new, Handle::Client)
+}
+
+/// Closes an endpoint that nobody refers to any more.
+#[napi(catch_unwind)]
+pub fn dispose(endpoint: u32) {
+    endpoint::remove(endpoint);
+}
+
+/// Writes what all endpoints have queued; for the end of the process.
+#[napi(catch_unwind)]
+pub fn flush_all() {
+    endpoint::flush_all();
+}
+
+/// Gives a type or topic a number.
+#[napi(catch_unwind)]
+pub fn set_name(endpoint: u32, number: u32, name: String) -> Result<()> {
+    find(endpoint)?.names.lock().set(number, Bytes::from(name));
+    Ok(())
+}
+
+/// Starts a server; `op` settles.
+#[napi(catch_unwind)]
+pub fn start(endpoint: u32, op: u32) -> Result<Option<String>> {
+    match &find(endpoint)?.handle {
+        Handle::Server(server) => Ok(server.start(op).err().map(|error| failed(&error))),
+        Handle::Client(_) => Ok(None),
+    }
+}
+
+/// Stops a server or disconnects a client; `op` settles.
+#[napi(catch_unwind)]
+pub fn close(endpoint: u32, op: u32, waiting: u32) -> Result<()> {
+    match &find(endpoint)?.handle {
+        Handle::Server(server) => server.stop(op, waiting.into()),
+        Handle::Client(client) => client.disconnect(op, waiting.into()),
+    }
+    Ok(())
+}
+
+/// Connects a client; `op` settles. `wait_for_ready` in ms.
+#[napi(catch_unwind)]
+pub fn connect(endpoint: u32, op: u32, wait_for_ready: Option<u32>) -> Result<()> {
+    if let Handle::Client(client) = &find(endpoint)?.handle {
+        let wait_for_ready = wait_for_ready.map(|millis| Duration::from_millis(millis.into()));
+        client.connect(op, ConnectOptions { wait_for_ready });
+    }
+    Ok(())
+}
+
+/// Subscribes or unsubscribes a client; ends as a request does. 0 or 2 as for
+/// messages, or an error as text.
+#[napi(catch_unwind)]
+pub fn subscribe(endpoint: u32, op: u32, topic: String, on: bool, timeout: u32) -> Result<Option<String>> {
+    let endpoint = find(endpoint)?;
+    let Handle::Client(client) = &endpoint.handle else { return Ok(None) };
+    let timeout = Some(Duration::from_millis(timeout.into()));
+    let call: Call = Call::Subscribe { topic: Bytes::from(topic), on, timeout };
+    let result = client.call(op, call);
+    client.flush();
+    Ok(result.err().map(|error| failed(&error)))
+}
+
+/// Withdraws a request; true if it had left.
+#[napi(catch_unwind)]
+pub fn cancel(endpoint: u32, conn: u32, op: u32) -> Result<bool> {
+    Ok(match &find(endpoint)?.handle {
+        Handle::Client(client) => client.cancel(op),
+        Handle::Server(server) => {
+            server.with(conn, |session, now| session.cancel(op, now)).unwrap_or(false)
+        }
+    })
+}
+
+/// Answers a request with a failure.
+#[napi(catch_unwind)]
+pub fn fail(
+    endpoint: u32,
+    conn: u32,
+    id: u32,
+    message: String,
+    name: String,
+    code: String,
+) -> Result<()> {
+    let failure = Failure { message, name, code };
+    // If the connection is over nobody waits for it.
+    let _ = find(endpoint)?.handle.with(conn, |session, now| session.fail(id, failure, now));
+    Ok(())
+}
+
+/// Counts a message that could not be used.
+#[napi(catch_unwind)]
+pub fn count_error(endpoint: u32, conn: u32) -> Result<()> {
+    let _ = find(endpoint)?.handle.with(conn, |session, _| session.count_error());
+    Ok(())
+}
+
+fn shared_body(encoding: u32, text: Option<String>, bytes: Option<Uint8Array>) -> Body {
+    let encoding = u8::try_from(encoding).ok().and_then(Encoding::from_number);
+    let payload = match (text, bytes) {
+        (Some(text), _) => Bytes::from(text),
+        (None, Some(bytes)) => Bytes::copy_from_slice(&bytes),
+        (None, None) => Bytes::new(),
+    };
+    Body { headers: None, encoding: encoding.unwrap_or(Encoding::None), payload }
+}
+
+/// Sends one message to many clients of a server.
+#[napi(catch_unwind)]
+pub fn broadcast(
+    endpoint: u32,
+    conns: Vec<u32>,
+    name: u32,
+    encoding: u32,
+    text: Option<String>,
+    bytes: Option<Uint8Array>,
+) -> Result<Option<String>> {
+    let endpoint = find(endpoint)?;
+    let Handle::Server(server) = &endpoint.handle else { return Ok(None) };
+    let name = endpoint.names.lock().text(name);
+    let result = server.broadcast(&conns, name, shared_body(encoding, text, bytes));
+    Ok(result.err().map(|error| failed(&error)))
+}
+
+/// Publishes in the name of a server.
+#[napi(catch_unwind)]
+pub fn publish_from_server(
+    endpoint: u32,
+    topic: String,
+    encoding: u32,
+    text: Option<String>,
+    bytes: Option<Uint8Array>,
+) -> Result<Option<String>> {
+    let endpoint = find(endpoint)?;
+    let Handle::Server(server) = &endpoint.handle else { return Ok(None) };
+    let result = server.publish(&topic, shared_body(encoding, text, bytes));
+    Ok(result.err().map(|error| failed(&error)))
+}
+
+/// Closes one client's connection to a server.
+#[napi(catch_unwind)]
+pub fn disconnect_client(endpoint: u32, conn: u32, message: String) -> Result<()> {
+    if let Handle::Server(server) = &find(endpoint)?.handle {
+        server.disconnect(conn, &message);
+    }
+    Ok(())
+}
+
+/// What a server knows of a client, as JSON text.
+#[napi(catch_unwind)]
+pub fn client_info(endpoint: u32, conn: u32) -> Result<Option<String>> {
+    let endpoint = find(endpoint)?;
+    let Handle::Server(server) = &endpoint.handle else { return Ok(None) };
+    Ok(server.client_info(conn).map(|info| {
+        json!({
+            "connectedAt": info.connected_at,
+            "lastActivity": info.last_activity,
+            "peer": { "pid": info.peer.pid, "uid": info.peer.uid, "gid": info.peer.gid },
+        })
+        .to_string()
+    }))
+}
+
+/// Where a server listens, as JSON text.
+#[napi(catch_unwind)]
+pub fn address(endpoint: u32) -> Result<Option<String>> {
+    let endpoint = find(endpoint)?;
+    let Handle::Server(server) = &endpoint.handle else { return Ok(None) };
+    Ok(server.address().map(|address| {
+        match address {
+            Address::Path(path) => json!(path.to_string_lossy()),
+            Address::Tcp { host, port } => json!({ "address": host, "port": port }),
+        }
+        .to_string()
+    }))
+}
+
+/// Counters, as JSON text.
+#[napi(catch_unwind)]
+pub fn stats(endpoint: u32) -> Result<String> {
+    let stats = match &find(endpoint)?.handle {
+        Handle::Server(server) => server.stats(),
+        Handle::Client(client) => client.stats(),
+    };
+    Ok(describe_stats(&stats))
+}
+
+fn describe_stats(stats: &Stats) -> String {
+    let closes: serde_json::Map<String, serde_json::Value> =
+        stats.closes.iter().map(|(reason, count)| (reason.as_str().to_owned(), json!(count))).collect();
+    let counters = &stats.counters;
+    json!({
+        "messagesSent": counters.messages_sent,
+        "messagesReceived": counters.messages_received,
+        "bytesSent": counters.bytes_sent,
+        "bytesReceived": counters.bytes_received,
+        "heartbeatTimeouts": counters.heartbeat_timeouts,
+        "requestTimeouts": counters.request_timeouts,
+        "errors": counters.errors,
+        "requestsPending": stats.requests_pending,
+        "queuedBytes": stats.queued_bytes,
+        "closeReasons": closes,
+        "connected": stats.connected,
+        "totalConnections": stats.total_connections,
+        "reconnects": stats.reconnects,
+        "reconnectAttempts": stats.reconnect_attempts,
+        "connectedAt": stats.connected_at,
+    })
+    .to_string()
+}
+
+/// Looks whether a server answers; `op` of `endpoint`'s mailbox settles. The
+/// endpoint is a client made for the purpose.
+#[napi(catch_unwind)]
+pub fn probe(mailbox: u32, options: JsClientOptions, timeout: u32) -> Result<u32> {
+    let options = ClientOptions::from(options);
+    let address = options.address.clone();
+    let (mail, lease) = MAILBOXES
+        .with_borrow(|all| all.get(&mailbox).map(|open| (open.mailbox.clone(), open.lease.clone())))
+        .ok_or_else(|| Error::from_reason("the environment is going away"))?;
+    let runtime = lease.handle().map_err(|error| Error::from_reason(error.to_string()))?;
+    let number = endpoint::next_number();
+    let post = Post { number, names: Arc::default(), mailbox: mail };
+    let until = Instant::now() + Duration::from_millis(timeout.into());
+    runtime.spawn(async move {
+        let result = crate::ipc::client::probe(&address, until).await;
+        post.notify(0, Notice::Settled { op: 0, result });
+    });
+    Ok(number)
+}
+
+/// Whether a topic matches a pattern.
+#[napi(catch_unwind)]
+pub fn topic_matches(pattern: String, topic: String) -> bool {
+    Pattern::new(&pattern).matches(&topic)
+}

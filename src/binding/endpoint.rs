@@ -1,0 +1,169 @@
+//! Endpoints of this thread's environment, by number.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::mailbox::Mailbox;
+use super::pack;
+use crate::ipc::notice::{ConnId, Notice, Sink};
+use crate::ipc::proto::Session;
+use crate::ipc::{Client, Error, Server};
+
+/// A server or a client, with what it shares with JavaScript.
+pub(super) struct Endpoint {
+    pub(super) handle: Handle,
+    pub(super) names: Arc<Names>,
+    mailbox: Arc<Mailbox>,
+}
+
+/// The core's handle.
+#[derive(Clone)]
+pub(super) enum Handle {
+    Server(Server),
+    Client(Client),
+}
+
+impl Handle {
+    /// Uses the session of a connection, if it is still there.
+    pub(super) fn with<R>(
+        &self,
+        conn: ConnId,
+        call: impl FnOnce(&mut Session, Instant) -> R,
+    ) -> Result<R, Error> {
+        match self {
+            Handle::Server(server) => server.with(conn, call),
+            Handle::Client(client) => client.with(conn, call),
+        }
+    }
+
+    pub(super) fn flush(&self) {
+        match self {
+            Handle::Server(server) => server.flush(),
+            Handle::Client(client) => client.flush(),
+        }
+    }
+
+    fn abandon(&self) {
+        match self {
+            Handle::Server(server) => server.abandon(),
+            Handle::Client(client) => client.abandon(),
+        }
+    }
+}
+
+/// Types and topics that both sides of the boundary know by number. Filled by
+/// our own side only, so that no peer can make it grow.
+#[derive(Default)]
+pub(super) struct Names(Mutex<NameTable>);
+
+#[derive(Default)]
+pub(super) struct NameTable {
+    numbers: HashMap<Bytes, u32>,
+    texts: Vec<Bytes>,
+}
+
+impl Names {
+    pub(super) fn lock(&self) -> MutexGuard<'_, NameTable> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl NameTable {
+    /// Gives `name` the number `at`, in the place of what had it before.
+    pub(super) fn set(&mut self, at: u32, name: Bytes) {
+        let index = at as usize;
+        if self.texts.len() <= index {
+            self.texts.resize(index + 1, Bytes::new());
+        }
+        if let Some(slot) = self.texts.get_mut(index) {
+            let old = std::mem::replace(slot, name.clone());
+            self.numbers.remove(&old);
+        }
+        // Number 0 is for names used once; what comes in under them is text.
+        if at != 0 {
+            self.numbers.insert(name, at);
+        }
+    }
+
+    pub(super) fn text(&self, number: u32) -> Bytes {
+        self.texts.get(number as usize).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn number(&self, name: &[u8]) -> Option<u32> {
+        self.numbers.get(name).copied()
+    }
+}
+
+/// Takes the core's notices to the mailbox. Knows the endpoint only weakly: the
+/// endpoint owns the core, which owns this.
+pub(super) struct Post {
+    pub(super) number: u32,
+    pub(super) names: Arc<Names>,
+    pub(super) mailbox: Arc<Mailbox>,
+}
+
+impl Sink for Post {
+    fn deliver(&self, conn: ConnId, notices: &mut Vec<Notice>) {
+        let names = self.names.lock();
+        self.mailbox.post(self.number, |batches| {
+            for notice in notices.drain(..) {
+                pack::pack(batches, &names, conn, notice);
+            }
+        });
+    }
+}
+
+thread_local! {
+    static ENDPOINTS: RefCell<HashMap<u32, Arc<Endpoint>>> = RefCell::default();
+}
+
+/// A number for a new endpoint, unique in the process.
+pub(super) fn next_number() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+pub(super) fn add(number: u32, handle: Handle, names: Arc<Names>, mailbox: Arc<Mailbox>) {
+    let endpoint = Arc::new(Endpoint { handle, names, mailbox });
+    ENDPOINTS.with_borrow_mut(|endpoints| endpoints.insert(number, endpoint));
+}
+
+pub(super) fn get(number: u32) -> Option<Arc<Endpoint>> {
+    ENDPOINTS.with_borrow(|endpoints| endpoints.get(&number).cloned())
+}
+
+/// Closes an endpoint that nobody refers to any more.
+pub(super) fn remove(number: u32) {
+    let endpoint = ENDPOINTS.with_borrow_mut(|endpoints| endpoints.remove(&number));
+    if let Some(endpoint) = endpoint {
+        endpoint.handle.abandon();
+    }
+}
+
+/// Writes what all endpoints have queued; the process is about to end.
+pub(super) fn flush_all() {
+    let all: Vec<_> = ENDPOINTS.with_borrow(|endpoints| endpoints.values().cloned().collect());
+    for endpoint in all {
+        endpoint.handle.flush();
+    }
+}
+
+/// Closes the endpoints of an environment that is going away.
+pub(super) fn remove_all(mailbox: &Weak<Mailbox>) {
+    let gone: Vec<_> = ENDPOINTS.with_borrow_mut(|endpoints| {
+        let numbers: Vec<u32> = endpoints
+            .iter()
+            .filter(|(_, endpoint)| std::ptr::eq(Arc::as_ptr(&endpoint.mailbox), mailbox.as_ptr()))
+            .map(|(number, _)| *number)
+            .collect();
+        numbers.into_iter().filter_map(|number| endpoints.remove(&number)).collect()
+    });
+    for endpoint in gone {
+        endpoint.handle.abandon();
+    }
+}

@@ -1,0 +1,302 @@
+//! The calls made for every message, as plain Node-API callbacks.
+//!
+//! The wrappers that `#[napi]` generates keep account of borrows and references,
+//! which these calls don't need: their arguments are numbers, one payload and
+//! rarely a text. Each callback catches panics, as `catch_unwind` does.
+
+use std::ffi::CStr;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::ptr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use napi::bindgen_prelude::{JsValue, Object, Result};
+use napi::{check_status, sys, Env};
+
+use super::control;
+use super::endpoint::{self, Endpoint, Handle};
+use super::mailbox::{Extra, PREFIX};
+use super::pack::describe_error;
+use super::value::{self, Arguments, JsPayload};
+use crate::ipc::client::{Call, Taken};
+use crate::ipc::error::{Error, ErrorCode};
+use crate::ipc::frame::{Body, Encoding};
+use crate::ipc::proto::Sent;
+
+/// Status numbers that calls return; errors are returned as JSON text.
+const ACCEPTED: u32 = 0;
+const WAIT: u32 = 1;
+const QUEUED: u32 = 2;
+
+/// Adds the callbacks to the module.
+pub(super) fn register(env: &Env, exports: &Object<'_>) -> Result<()> {
+    let callbacks: [(&CStr, sys::napi_callback); 7] = [
+        (c"drain", Some(enter::<drain::Call>)),
+        (c"message", Some(enter::<message::Call>)),
+        (c"request", Some(enter::<request::Call>)),
+        (c"publish", Some(enter::<publish::Call>)),
+        (c"respond", Some(enter::<respond::Call>)),
+        (c"finished", Some(enter::<finished::Call>)),
+        (c"flush", Some(enter::<flush::Call>)),
+    ];
+    for (name, callback) in callbacks {
+        let mut function = ptr::null_mut();
+        // SAFETY: called while the module is initialised, on its thread, with
+        // its env; names are NUL-terminated.
+        check_status!(unsafe {
+            sys::napi_create_function(env.raw(), name.as_ptr(), -1, callback, ptr::null_mut(), &mut function)
+        })?;
+        // SAFETY: as above.
+        check_status!(unsafe {
+            sys::napi_set_named_property(env.raw(), exports.raw(), name.as_ptr(), function)
+        })?;
+    }
+    Ok(())
+}
+
+/// The body of a callback with at most `N` arguments.
+trait Callback {
+    fn call(args: &Arguments<9>) -> sys::napi_value;
+}
+
+unsafe extern "C" fn enter<C: Callback>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: Node-API called us with them.
+    let args = unsafe { Arguments::of(env, info) };
+    catch_unwind(AssertUnwindSafe(|| C::call(&args))).unwrap_or_else(|_| {
+        failure(env, &Error::local(ErrorCode::Internal, "A bug in smartipc-native; please report it"))
+    })
+}
+
+fn failure(env: sys::napi_env, error: &Error) -> sys::napi_value {
+    value::utf8(env, describe_error(error, None).to_string().as_bytes())
+}
+
+fn gone() -> Error {
+    Error::local(ErrorCode::Disconnected, "The endpoint was closed")
+}
+
+/// Where the payload of a call stands among its arguments.
+struct PayloadAt {
+    encoding: usize,
+    payload: usize,
+    units: usize,
+}
+
+fn body(args: &Arguments<9>, at: PayloadAt, headers: Option<usize>) -> Body<JsPayload> {
+    let encoding = u8::try_from(args.u32(at.encoding)).ok().and_then(Encoding::from_number);
+    let encoding = encoding.unwrap_or(Encoding::None);
+    Body {
+        headers: headers.and_then(|at| args.text(at)),
+        encoding,
+        payload: args.payload(at.payload, encoding == Encoding::Json, args.u32(at.units)),
+    }
+}
+
+fn name(endpoint: &Endpoint, number: u32) -> Bytes {
+    endpoint.names.lock().text(number)
+}
+
+fn sent(env: sys::napi_env, result: std::result::Result<Taken, Error>) -> sys::napi_value {
+    match result {
+        Ok(Taken::Accepted) => value::number(env, ACCEPTED),
+        Ok(Taken::Wait) => value::number(env, WAIT),
+        Ok(Taken::Queued) => value::number(env, QUEUED),
+        Err(error) => failure(env, &error),
+    }
+}
+
+impl From<Sent> for Taken {
+    fn from(sent: Sent) -> Self {
+        match sent {
+            Sent::Accepted => Taken::Accepted,
+            Sent::Wait => Taken::Wait,
+        }
+    }
+}
+
+/// `message(endpoint, conn, op, name, encoding, payload, units, headers)`
+mod message {
+    use super::*;
+
+    pub(super) enum Call {}
+
+    impl Callback for Call {
+        fn call(args: &Arguments<9>) -> sys::napi_value {
+            let Some(endpoint) = endpoint::get(args.u32(0)) else { return failure(args.env, &gone()) };
+            let (conn, op) = (args.u32(1), args.u32(2));
+            let name = name(&endpoint, args.u32(3));
+            let body = body(args, PayloadAt { encoding: 4, payload: 5, units: 6 }, Some(7));
+            let result = match &endpoint.handle {
+                Handle::Client(client) => client.call(op, super::Call::Message { name, body }),
+                Handle::Server(server) => server
+                    .with(conn, |session, now| session.message(name, body, now))
+                    .and_then(|sent| sent)
+                    .map(Taken::from),
+            };
+            sent(args.env, result)
+        }
+    }
+}
+
+/// `request(endpoint, conn, op, name, encoding, payload, units, headers, timeout)`;
+/// a timeout of 0 is none.
+mod request {
+    use super::*;
+
+    pub(super) enum Call {}
+
+    impl Callback for Call {
+        fn call(args: &Arguments<9>) -> sys::napi_value {
+            let Some(endpoint) = endpoint::get(args.u32(0)) else { return failure(args.env, &gone()) };
+            let (conn, op) = (args.u32(1), args.u32(2));
+            let name = name(&endpoint, args.u32(3));
+            let body = body(args, PayloadAt { encoding: 4, payload: 5, units: 6 }, Some(7));
+            let timeout = match args.u32(8) {
+                0 => None,
+                millis => Some(Duration::from_millis(millis.into())),
+            };
+            let result = match &endpoint.handle {
+                Handle::Client(client) => client.call(op, super::Call::Request { name, body, timeout }),
+                Handle::Server(server) => server
+                    .with(conn, |session, now| session.request(op, name, body, timeout, now))
+                    .and_then(|sent| sent)
+                    .map(Taken::from),
+            };
+            sent(args.env, result)
+        }
+    }
+}
+
+/// `publish(endpoint, op, name, encoding, payload, units)`, for clients.
+mod publish {
+    use super::*;
+
+    pub(super) enum Call {}
+
+    impl Callback for Call {
+        fn call(args: &Arguments<9>) -> sys::napi_value {
+            let Some(endpoint) = endpoint::get(args.u32(0)) else { return failure(args.env, &gone()) };
+            let topic = name(&endpoint, args.u32(2));
+            let body = body(args, PayloadAt { encoding: 3, payload: 4, units: 5 }, None);
+            let result = match &endpoint.handle {
+                Handle::Client(client) => client.call(args.u32(1), super::Call::Publish { topic, body }),
+                Handle::Server(_) => Err(gone()),
+            };
+            sent(args.env, result)
+        }
+    }
+}
+
+/// `respond(endpoint, conn, id, encoding, payload, units)`; an answer for a
+/// connection that is over is dropped, for nobody waits.
+mod respond {
+    use super::*;
+
+    pub(super) enum Call {}
+
+    impl Callback for Call {
+        fn call(args: &Arguments<9>) -> sys::napi_value {
+            let Some(endpoint) = endpoint::get(args.u32(0)) else { return value::undefined(args.env) };
+            let (conn, id) = (args.u32(1), args.u32(2));
+            let body = body(args, PayloadAt { encoding: 3, payload: 4, units: 5 }, None);
+            match endpoint.handle.with(conn, |session, now| session.respond(id, body, now)) {
+                Ok(Err(error)) => failure(args.env, &error),
+                Ok(Ok(())) | Err(_) => value::undefined(args.env),
+            }
+        }
+    }
+}
+
+/// `finished(endpoint, conn, messages)`
+mod finished {
+    use super::*;
+
+    pub(super) enum Call {}
+
+    impl Callback for Call {
+        fn call(args: &Arguments<9>) -> sys::napi_value {
+            if let Some(endpoint) = endpoint::get(args.u32(0)) {
+                let messages = args.u32(2).into();
+                let _ = endpoint
+                    .handle
+                    .with(args.u32(1), |session, now| session.finished(messages, now));
+            }
+            value::undefined(args.env)
+        }
+    }
+}
+
+/// `flush(endpoint)`
+mod flush {
+    use super::*;
+
+    pub(super) enum Call {}
+
+    impl Callback for Call {
+        fn call(args: &Arguments<9>) -> sys::napi_value {
+            if let Some(endpoint) = endpoint::get(args.u32(0)) {
+                endpoint.handle.flush();
+            }
+            value::undefined(args.env)
+        }
+    }
+}
+
+/// `drain(mailbox, heads)`: `undefined` if there is nothing; the common text; or
+/// an array of the common text and the extras.
+mod drain {
+    use super::*;
+
+    pub(super) enum Call {}
+
+    impl Callback for Call {
+        fn call(args: &Arguments<9>) -> sys::napi_value {
+            let Some(mailbox) = control::mailbox(args.u32(0)) else { return value::undefined(args.env) };
+            let (Some(batch), more) = mailbox.take() else { return value::undefined(args.env) };
+            // SAFETY: no JavaScript runs while the words are written.
+            let words = unsafe { args.words(1) };
+            if let Some((prefix, records)) = words.split_at_mut_checked(PREFIX) {
+                let count = batch.heads.len() / super::super::mailbox::RECORD;
+                let values = [batch.endpoint, count as u32, u32::from(more), 0];
+                prefix.copy_from_slice(&values);
+                for (to, from) in records.iter_mut().zip(&batch.heads) {
+                    *to = *from;
+                }
+            }
+            settle_accounts(batch.endpoint, &batch.taken, &batch.pings);
+            let text = value::ascii(args.env, &batch.text);
+            if batch.extras.is_empty() {
+                return text;
+            }
+            let array = value::array(args.env, batch.extras.len() + 1);
+            value::set_element(args.env, array, 0, text);
+            for (at, extra) in batch.extras.iter().enumerate() {
+                let item = match extra {
+                    Extra::Text(text) => value::utf8(args.env, text),
+                    Extra::Bytes(bytes) => value::buffer(args.env, bytes),
+                };
+                value::set_element(args.env, array, at + 1, item);
+            }
+            array
+        }
+    }
+
+    /// Gives bytes back, and the signs of life that peers wait for: that this
+    /// thread has come here is what they ask.
+    fn settle_accounts(number: u32, taken: &[(u32, u64)], pings: &[u32]) {
+        let Some(endpoint) = endpoint::get(number) else { return };
+        for (conn, bytes) in taken {
+            let _ = endpoint.handle.with(*conn, |session, now| session.taken(*bytes, now));
+        }
+        for conn in pings {
+            let _ = endpoint.handle.with(*conn, |session, now| session.pong(now));
+        }
+        if !pings.is_empty() {
+            endpoint.handle.flush();
+        }
+    }
+}
+

@@ -1,0 +1,159 @@
+//! The mailbox of an environment: what its endpoints have to tell, in batches.
+//!
+//! Whoever posts rings the doorbell if it has not rung yet; JavaScript takes one
+//! batch per call until the mailbox is empty. What may pile up here is bounded
+//! by the credit of each connection, which is given back as batches are taken.
+//!
+//! A batch is three things: `heads`, a fixed number of 32-bit words per record;
+//! `text`, the ASCII payloads of all records in one string, of which JavaScript
+//! takes slices; and `extras`, the values that don't fit there.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use napi::bindgen_prelude::{Function, Status};
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+
+use crate::ipc::notice::ConnId;
+
+/// Words per record.
+pub(super) const RECORD: usize = 8;
+/// Words before the first record: endpoint, records, whether more waits.
+pub(super) const PREFIX: usize = 4;
+/// Records per batch: enough to make the crossing cheap, few enough to let
+/// other events of the loop have their turn.
+pub(super) const MAX_RECORDS: usize = 256;
+/// Text per batch, about.
+const MAX_TEXT: usize = 256 * 1024;
+
+/// A value that travels beside the text.
+#[derive(Debug)]
+pub(super) enum Extra {
+    /// UTF-8 that is not ASCII, or too long for the common text.
+    Text(Bytes),
+    /// A `Buffer`.
+    Bytes(Bytes),
+}
+
+/// Records of one endpoint that cross the boundary together.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) endpoint: u32,
+    pub(super) heads: Vec<u32>,
+    pub(super) text: Vec<u8>,
+    pub(super) extras: Vec<Extra>,
+    /// Bytes to give back to each connection when the batch is taken.
+    pub(super) taken: Vec<(ConnId, u64)>,
+    /// Connections whose peer waits for a sign of life from this thread.
+    pub(super) pings: Vec<ConnId>,
+}
+
+impl Batch {
+    fn has_room(&self, endpoint: u32) -> bool {
+        self.endpoint == endpoint
+            && self.heads.len() < MAX_RECORDS * RECORD
+            && self.text.len() < MAX_TEXT
+    }
+}
+
+/// The batches of one mailbox, with a place for the next record.
+#[derive(Debug, Default)]
+pub(super) struct Batches {
+    queue: VecDeque<Batch>,
+    endpoint: u32,
+}
+
+impl Batches {
+    /// The batch that the next record goes to.
+    pub(super) fn next(&mut self) -> &mut Batch {
+        let endpoint = self.endpoint;
+        if !self.queue.back().is_some_and(|batch| batch.has_room(endpoint)) {
+            self.queue.push_back(Batch { endpoint, ..Batch::default() });
+        }
+        match self.queue.back_mut() {
+            Some(batch) => batch,
+            // Just pushed.
+            None => unreachable!("a queue with a batch has a last one"),
+        }
+    }
+}
+
+type Bell = ThreadsafeFunction<(), (), (), Status, false, true>;
+
+/// See the module.
+pub(super) struct Mailbox {
+    state: Mutex<State>,
+    /// The gate between the doorbell and the end of the environment: whoever
+    /// rings holds it, and so does the cleanup hook while it takes the bell away.
+    bell: Mutex<Option<Bell>>,
+}
+
+#[derive(Default)]
+struct State {
+    batches: Batches,
+    /// The bell has rung and JavaScript has not emptied the mailbox since.
+    rung: bool,
+    closed: bool,
+}
+
+impl Mailbox {
+    /// A mailbox whose bell calls `callback`, without keeping the process alive.
+    ///
+    /// # Errors
+    /// If Node-API refuses.
+    pub(super) fn new(callback: &Function<'_, (), ()>) -> napi::Result<Self> {
+        let bell = callback
+            .build_threadsafe_function::<()>()
+            .weak::<true>()
+            .build()?;
+        Ok(Self { state: Mutex::default(), bell: Mutex::new(Some(bell)) })
+    }
+
+    /// Adds records of one endpoint and rings, unless it has rung already.
+    pub(super) fn post(&self, endpoint: u32, add: impl FnOnce(&mut Batches)) {
+        {
+            let mut state = self.lock();
+            if state.closed {
+                return;
+            }
+            state.batches.endpoint = endpoint;
+            add(&mut state.batches);
+            if state.rung {
+                return;
+            }
+            state.rung = true;
+        }
+        let bell = self.bell.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bell) = &*bell {
+            // Never refused: at most one ring is under way.
+            bell.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        }
+    }
+
+    /// Takes the oldest batch and tells whether there is another.
+    pub(super) fn take(&self) -> (Option<Batch>, bool) {
+        let mut state = self.lock();
+        let batch = state.batches.queue.pop_front();
+        let more = !state.batches.queue.is_empty();
+        // The next post rings again only once everything is taken: as long as
+        // there is more, JavaScript comes back by itself.
+        if batch.is_none() {
+            state.rung = false;
+        }
+        (batch, more)
+    }
+
+    /// The environment goes away: no more calls into it.
+    pub(super) fn close(&self) {
+        let bell = self.bell.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(bell);
+        let mut state = self.lock();
+        state.closed = true;
+        state.batches = Batches::default();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,35 @@
+//! The Node-API layer: converts, delegates, returns. The only place that names
+//! napi.
+//!
+//! Rare calls are ordinary `#[napi]` functions ([`control`]). Calls made for
+//! every message are plain Node-API callbacks ([`fast`]): the generated wrappers
+//! cost more than the call itself. Everything the other way goes through the
+//! [`mailbox`]: one call into JavaScript per batch, no value per field.
+
+// What `#[napi]` exports has to be public; nobody in the crate can reach it.
+#![allow(unreachable_pub)]
+
+mod control;
+mod endpoint;
+mod fast;
+mod mailbox;
+mod options;
+mod pack;
+mod runtime;
+mod value;
+
+use napi::bindgen_prelude::{Object, Result};
+use napi::Env;
+use napi_derive::napi;
+
+/// Adds the plain callbacks to the module.
+#[napi(module_exports)]
+pub fn init(exports: Object<'_>, env: Env) -> Result<()> {
+    fast::register(&env, &exports)
+}
+
+/// The version of this binary, to be compared with that of the JavaScript.
+#[napi(catch_unwind)]
+pub fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}

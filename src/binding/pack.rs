@@ -1,0 +1,183 @@
+//! Notices become records. `lib/records.js` reads what this writes; the numbers
+//! stand in both.
+
+use bytes::Bytes;
+use serde_json::json;
+
+use super::endpoint::NameTable;
+use super::mailbox::{Batch, Batches, Extra};
+use crate::ipc::error::Error;
+use crate::ipc::frame::{Body, Encoding};
+use crate::ipc::notice::{ConnId, Connected, Notice};
+use crate::ipc::proto::Event;
+
+const MESSAGE: u32 = 1;
+const REQUEST: u32 = 2;
+const RESPONSE: u32 = 3;
+const FAILED: u32 = 4;
+const CANCELLED: u32 = 5;
+const TOPIC: u32 = 6;
+const DRAINED: u32 = 7;
+const HEARTBEAT_TIMEOUT: u32 = 8;
+const CONNECTED: u32 = 9;
+const DISCONNECTED: u32 = 10;
+const RECONNECTING: u32 = 11;
+const SETTLED: u32 = 12;
+const FAULT: u32 = 13;
+
+/// A payload in `extras`, not in `text`.
+const IN_EXTRAS: u32 = 0x100;
+/// A name in `extras`, for it has no number.
+const NAME_IN_EXTRAS: u32 = 0x8000_0000;
+/// ASCII longer than this gets a string of its own, so that a small slice never
+/// keeps a large text alive.
+const LONG_TEXT: usize = 32 * 1024;
+
+/// Appends one notice.
+pub(super) fn pack(batches: &mut Batches, names: &NameTable, conn: ConnId, notice: Notice) {
+    let batch = batches.next();
+    match notice {
+        Notice::Event(event) => pack_event(batch, names, conn, event),
+        Notice::Connected(connected) => {
+            record(batch, CONNECTED, conn, 0, 0, &json_body(&describe(&connected)));
+        }
+        Notice::Disconnected { reason, message, again } => {
+            let text = json!({ "reason": reason.as_str(), "message": message, "again": again });
+            record(batch, DISCONNECTED, conn, 0, 0, &json_body(&text));
+        }
+        Notice::Reconnecting { attempt, delay } => {
+            let text = json!({ "attempt": attempt, "delay": delay.as_millis() as u64 });
+            record(batch, RECONNECTING, conn, 0, 0, &json_body(&text));
+        }
+        Notice::Settled { op, result: Ok(()) } => {
+            record(batch, SETTLED, conn, op, 0, &Body::none());
+        }
+        Notice::Settled { op, result: Err(error) } => {
+            record(batch, SETTLED, conn, op, 0, &error_body(&error, None));
+        }
+        Notice::Fault(error) => record(batch, FAULT, conn, 0, 0, &error_body(&error, None)),
+    }
+}
+
+fn pack_event(batch: &mut Batch, names: &NameTable, conn: ConnId, event: Event) {
+    match event {
+        Event::Message { name, body } => {
+            give_back(batch, conn, size_of(&name, &body));
+            let name = number(batch, names, &name);
+            record(batch, MESSAGE, conn, 0, name, &body);
+        }
+        Event::Request { id, name, body } => {
+            give_back(batch, conn, size_of(&name, &body));
+            let name = number(batch, names, &name);
+            record(batch, REQUEST, conn, id, name, &body);
+        }
+        Event::Topic { topic, publisher, body } => {
+            give_back(batch, conn, size_of(&topic, &body) + publisher.len());
+            let name = number(batch, names, &topic);
+            let publisher = extra(batch, Extra::Text(publisher));
+            record(batch, TOPIC, conn, publisher, name, &body);
+        }
+        Event::Response { id, body } => record(batch, RESPONSE, conn, id, 0, &body),
+        Event::Failed { id, error, remote } => {
+            record(batch, FAILED, conn, id, 0, &error_body(&error, remote));
+        }
+        Event::Cancelled { id } => record(batch, CANCELLED, conn, id, 0, &Body::none()),
+        Event::Drained => record(batch, DRAINED, conn, 0, 0, &Body::none()),
+        Event::HeartbeatTimeout(error) => {
+            record(batch, HEARTBEAT_TIMEOUT, conn, 0, 0, &error_body(&error, None));
+        }
+        Event::Ping => batch.pings.push(conn),
+        // The core keeps these to itself.
+        Event::Register(_)
+        | Event::Open(_)
+        | Event::Subscribe { .. }
+        | Event::Unsubscribe { .. }
+        | Event::Publish { .. }
+        | Event::Probed { .. }
+        | Event::Closed { .. } => {}
+    }
+}
+
+fn record(batch: &mut Batch, kind: u32, conn: ConnId, id: u32, name: u32, body: &Body) {
+    let headers = match &body.headers {
+        None => 0,
+        Some(headers) => extra(batch, Extra::Text(headers.clone())) + 1,
+    };
+    let payload = &body.payload;
+    let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+    let (place, at) = match body.encoding {
+        Encoding::None => (0, 0),
+        Encoding::Json if payload.len() <= LONG_TEXT && payload.is_ascii() => {
+            let at = u32::try_from(batch.text.len()).unwrap_or(u32::MAX);
+            batch.text.extend_from_slice(payload);
+            (0, at)
+        }
+        Encoding::Json => (IN_EXTRAS, extra(batch, Extra::Text(payload.clone()))),
+        Encoding::Clone | Encoding::Bytes => {
+            (IN_EXTRAS, extra(batch, Extra::Bytes(payload.clone())))
+        }
+    };
+    let encoding = body.encoding as u32 | place;
+    batch.heads.extend_from_slice(&[kind, conn, id, name, encoding, at, length, headers]);
+}
+
+fn extra(batch: &mut Batch, extra: Extra) -> u32 {
+    batch.extras.push(extra);
+    u32::try_from(batch.extras.len() - 1).unwrap_or(u32::MAX)
+}
+
+fn number(batch: &mut Batch, names: &NameTable, name: &Bytes) -> u32 {
+    match names.number(name) {
+        Some(number) => number,
+        None => NAME_IN_EXTRAS | extra(batch, Extra::Text(name.clone())),
+    }
+}
+
+/// Remembers what to give back to the connection when the batch is taken.
+fn give_back(batch: &mut Batch, conn: ConnId, bytes: usize) {
+    match batch.taken.last_mut() {
+        Some((last, sum)) if *last == conn => *sum += bytes as u64,
+        _ => batch.taken.push((conn, bytes as u64)),
+    }
+}
+
+/// At least what the session counted for the frame: names, headers and payload,
+/// and a few bytes of lengths and flags.
+fn size_of(name: &Bytes, body: &Body) -> usize {
+    const LENGTHS_AND_FLAGS: usize = 32;
+    let headers = body.headers.as_ref().map_or(0, Bytes::len);
+    name.len() + headers + body.payload.len() + LENGTHS_AND_FLAGS
+}
+
+fn json_body(value: &serde_json::Value) -> Body {
+    Body::json(value.to_string())
+}
+
+fn error_body(error: &Error, remote: Option<(String, String)>) -> Body {
+    json_body(&describe_error(error, remote))
+}
+
+/// An error as JavaScript builds it again.
+pub(super) fn describe_error(error: &Error, remote: Option<(String, String)>) -> serde_json::Value {
+    let (name, code) = remote.unwrap_or_default();
+    json!({
+        "code": error.code.as_str(),
+        "origin": error.origin.as_str(),
+        "message": error.message,
+        "mayHaveRun": error.may_have_run,
+        "remoteName": name,
+        "remoteCode": code,
+    })
+}
+
+fn describe(connected: &Connected) -> serde_json::Value {
+    let peer = connected.peer;
+    json!({
+        "clientId": connected.client_id,
+        "metadata": connected.metadata,
+        "peer": { "pid": peer.pid, "uid": peer.uid, "gid": peer.gid },
+        "cloneVersion": connected.clone_version,
+        "role": connected.role,
+        "again": connected.again,
+    })
+}

@@ -1,0 +1,109 @@
+//! Handlers that ask back: nobody may wait for everybody.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::*;
+
+/// One end whose handlers, asked with a depth, ask back with one less before
+/// they answer.
+#[derive(Default)]
+struct Asker {
+    /// Our request, made for this request of the peer; none: made by nobody.
+    made_for: HashMap<u32, Option<u32>>,
+    next: u32,
+    inbox: VecDeque<Event>,
+    answered: usize,
+}
+
+impl Asker {
+    fn ask(&mut self, session: &mut Session, depth: u32, made_for: Option<u32>, now: Instant) {
+        self.next += 1;
+        self.made_for.insert(self.next, made_for);
+        session.request(self.next, name("nest"), Body::json(depth.to_string()), None, now).unwrap();
+    }
+
+    /// Handles one event, as a busy thread would.
+    fn handle_one(&mut self, session: &mut Session, now: Instant) -> bool {
+        let Some(event) = self.inbox.pop_front() else { return false };
+        match event {
+            Event::Request { id, body, .. } => {
+                let depth: u32 = std::str::from_utf8(&body.payload).unwrap().parse().unwrap();
+                match depth.checked_sub(1) {
+                    Some(depth) => self.ask(session, depth, Some(id), now),
+                    None => session.respond(id, Body::none(), now).unwrap(),
+                }
+            }
+            Event::Response { id, .. } => match self.made_for.remove(&id).unwrap() {
+                Some(incoming) => session.respond(incoming, Body::none(), now).unwrap(),
+                None => self.answered += 1,
+            },
+            Event::Drained => {}
+            other => panic!("{other:?}"),
+        }
+        true
+    }
+}
+
+fn nested_requests_in_both_directions_do_not_deadlock(profile: Profile) {
+    const REQUESTS: usize = 600;
+    const DEPTH: u32 = 5;
+    for (window, bytes) in [(1, 1), (16, 8_000_000), (600, 64)] {
+        let mut pair = Pair::with(limited(profile, |limits| {
+            limits.window_messages = window;
+            limits.window_bytes = bytes;
+            limits.high_water = 4096;
+        }));
+        pair.chunk = 64;
+        let now = pair.now;
+        let mut askers = [Asker::default(), Asker::default()];
+        for (role, asker) in BOTH.into_iter().zip(&mut askers) {
+            for _ in 0..REQUESTS {
+                asker.ask(pair.end(role), DEPTH, None, now);
+            }
+        }
+        loop {
+            pair.shuttle();
+            let mut moved = false;
+            for (role, asker) in BOTH.into_iter().zip(&mut askers) {
+                asker.inbox.extend(pair.events(role));
+                for _ in 0..10 {
+                    moved |= asker.handle_one(pair.end(role), now);
+                }
+            }
+            if !moved {
+                break;
+            }
+        }
+        for (role, asker) in BOTH.into_iter().zip(&askers) {
+            assert_eq!(asker.answered, REQUESTS, "with a window of {window}: stuck");
+            let session = pair.end(role);
+            assert_eq!((session.pending(), session.running(), session.queued()), (0, 0, 0));
+        }
+    }
+}
+
+fn messages_both_ways_before_anybody_reads_arrive(profile: Profile) {
+    let mut pair = Pair::open(profile);
+    const SIZE: usize = 6 * 1024 * 1024;
+    for from in BOTH {
+        pair.message(from, SIZE).unwrap();
+    }
+    pair.chunk = 64 * 1024;
+    pair.shuttle();
+    for to in BOTH {
+        let sizes: Vec<_> = pair
+            .events(to)
+            .into_iter()
+            .filter_map(|event| match event {
+                Event::Message { body, .. } => Some(body.payload.len()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(sizes, [SIZE]);
+    }
+}
+
+both_profiles!(
+    nested_requests_in_both_directions_do_not_deadlock,
+    messages_both_ways_before_anybody_reads_arrive,
+);
