@@ -223,6 +223,7 @@ class IpcClient extends Endpoint {
       case R.CONNECTED:
         this._server = new Peer(conn, this._clientId, told);
         if (this._state !== 'leaving') this._become('connected');
+        this._settleEarly(this._server);
         this._emit('connect');
         return;
       case R.DISCONNECTED:
@@ -230,6 +231,10 @@ class IpcClient extends Endpoint {
         return;
       case R.RECONNECTING:
         this._emit('reconnecting', told.attempt, told.delay);
+        return;
+      case R.GAVE_UP:
+        if (this._state === 'reconnecting') this._become('lost');
+        this._report(fromNative(JSON.stringify(told)));
         return;
       case R.HEARTBEAT_TIMEOUT: {
         const error = fromNative(JSON.stringify(told));

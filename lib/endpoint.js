@@ -60,6 +60,8 @@ class Endpoint extends EventEmitter {
     /** Start, stop, connect, queued one-way calls: op to how to settle them. */
     this._ops = new Map();
     this._touched = [];
+    /** One-way calls that went out before we had read that we are connected. */
+    this._early = [];
     this._errors = 0;
     this._keepAlive = undefined;
     this._referenced = true;
@@ -150,14 +152,18 @@ class Endpoint extends EventEmitter {
 
   /** Turns the status of a one-way call into its promise. */
   _oneWay(peer, op, status) {
-    if (status === R.ACCEPTED) {
+    if (status === R.ACCEPTED && peer !== undefined) {
       markDirty(this);
       return ACCEPTED;
     }
     const call = oneWay((error) => this._report(error, peer && peer.clientId));
     if (typeof status === 'string') call.reject(fromNative(status));
     else if (status === R.QUEUED) this._ops.set(op, call);
-    else {
+    else if (peer === undefined) {
+      // The connection is there, but its record has not been read yet.
+      markDirty(this);
+      this._early.push({ call, status });
+    } else {
       markDirty(this);
       peer.waiters.push(call);
     }
@@ -272,12 +278,20 @@ class Endpoint extends EventEmitter {
 
   /** Calls a listener of a one-way message; its failure is an `error` event. */
   _deliver(peer, at, heads, text, extras, call) {
+    let payload;
+    try {
+      payload = payloadAt(at, heads, text, extras);
+    } catch (cause) {
+      this._finished(peer);
+      this._report(unreadable(cause), peer.clientId);
+      return;
+    }
     let result;
     try {
-      result = call(payloadAt(at, heads, text, extras));
+      result = call(payload);
     } catch (error) {
       this._finished(peer);
-      this._listenerFailed(error instanceof SyntaxError ? unreadable(error) : error, peer.clientId);
+      this._listenerFailed(error, peer.clientId);
       return;
     }
     if (result !== null && typeof result === 'object' && typeof result.then === 'function') {
@@ -302,11 +316,18 @@ class Endpoint extends EventEmitter {
       markDirty(this);
       return;
     }
+    let payload;
+    try {
+      payload = payloadAt(at, heads, text, extras);
+    } catch (cause) {
+      this._fail(peer, id, unreadable(cause));
+      return;
+    }
     let result;
     const context = new Context(peer, headersAt(at, heads, extras));
     this._depth++;
     try {
-      result = this._call(handler, payloadAt(at, heads, text, extras), peer, context);
+      result = this._call(handler, payload, peer, context);
       if (result !== null && typeof result === 'object' && typeof result.then === 'function') {
         peer.running.set(id, context);
         result.then(
@@ -354,6 +375,14 @@ class Endpoint extends EventEmitter {
   _finished(peer) {
     if (peer.done++ === 0) this._touched.push(peer);
     markDirty(this);
+  }
+
+  /** Settles the calls that were faster than the record of the connection. */
+  _settleEarly(peer) {
+    for (const { call, status } of this._early.splice(0)) {
+      if (status === R.WAIT) peer.waiters.push(call);
+      else call.resolve();
+    }
   }
 
   /** Settles what waited on a connection that is over. */
@@ -409,10 +438,6 @@ class Endpoint extends EventEmitter {
 
   /** A failure of the user's own code: uncaught unless somebody listens. */
   _listenerFailed(error, clientId) {
-    if (error instanceof IpcError && error.code === 'IPC_ERR_BAD_PAYLOAD') {
-      this._report(error, clientId);
-      return;
-    }
     this._errors++;
     if (this.listenerCount('error') > 0) this._emit('error', error, clientId);
     else

@@ -22,6 +22,7 @@ class OneWayPromise extends Promise {
  * @param {(error: Error) => void} unwatched called with the failure if nobody waits
  */
 function oneWay(unwatched) {
+  /** @type {any} */
   let settle;
   const promise = new OneWayPromise((resolve, reject) => {
     settle = { resolve, reject };

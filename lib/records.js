@@ -21,6 +21,7 @@ module.exports = {
   RECONNECTING: 11,
   SETTLED: 12,
   FAULT: 13,
+  GAVE_UP: 14,
 
   // Flags: the payload, or the name, is among the extras.
   IN_EXTRAS: 0x100,

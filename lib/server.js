@@ -101,7 +101,11 @@ class IpcServer extends Endpoint {
     return this._state === 'running';
   }
 
-  /** Where the server listens: a path, or `{ address, family, port }`; null if it does not. */
+  /**
+   * Where the server listens; null if it does not.
+   *
+   * @returns {string | { address: string, family: 'IPv4' | 'IPv6', port: number } | null}
+   */
   address() {
     const text = native.address(this._number);
     if (typeof text !== 'string') return null;
@@ -112,6 +116,11 @@ class IpcServer extends Endpoint {
 
   /** Sends a message to one client. */
   sendToClient(clientId, type, payload, headers) {
+    try {
+      check.string('clientId', clientId);
+    } catch (error) {
+      return this._failedOneWay(error);
+    }
     const peer = this._clients.get(clientId);
     if (peer === undefined) return this._failedOneWay(this._unknown(clientId), clientId);
     return this._send(peer, type, payload, headers);
@@ -131,9 +140,10 @@ class IpcServer extends Endpoint {
   }
 
   /** Asks one client and waits for its answer. */
-  requestClient(clientId, type, payload, requestOptions) {
+  async requestClient(clientId, type, payload, requestOptions) {
+    check.string('clientId', clientId);
     const peer = this._clients.get(clientId);
-    if (peer === undefined) return Promise.reject(this._unknown(clientId));
+    if (peer === undefined) throw this._unknown(clientId);
     return this._request(peer, type, payload, requestOptions);
   }
 
@@ -205,6 +215,7 @@ class IpcServer extends Endpoint {
    * @param {string} [reason] told to the client
    */
   async disconnectClient(clientId, reason = 'disconnected by the server') {
+    check.string('clientId', clientId);
     const peer = this._clients.get(clientId);
     if (peer === undefined) throw this._unknown(clientId);
     this.flush();

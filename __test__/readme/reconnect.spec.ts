@@ -140,7 +140,7 @@ test('maxReconnectAttempts ends the attempts and what waits for them', async (t)
 
   t.true(error instanceof IpcError);
   t.notRegex(error.message, /Request timeout/);
-  t.deepEqual(attempts.calls, [[1], [2], [3]]);
+  t.deepEqual(await attempts.until(3), [[1], [2], [3]]);
 });
 
 test('disconnect() while reconnecting ends it', async (t) => {

@@ -64,9 +64,18 @@ class Wire {
   /** A raw client that is registered. */
   async client(registration = {}, options = {}) {
     const peer = await this.raw(options);
-    const answer = await peer.register({ clientId: 'raw', ...registration });
-    if (!answer.success) throw new Error(`not let in: ${JSON.stringify(answer)}`);
+    await this.register(peer, registration);
     return peer;
+  }
+
+  /** Registers a raw peer, and waits until the server's owner has been told of it. */
+  async register(peer, registration = {}) {
+    const wanted = { clientId: 'raw', ...registration };
+    const told = once(this.server, 'clientConnect', { where: (id) => id === wanted.clientId });
+    const welcome = await peer.register(wanted);
+    if (!welcome.success) throw new Error(`not let in: ${JSON.stringify(welcome)}`);
+    await told;
+    return welcome;
   }
 
   /** The reason of the next `clientDisconnect` of this client; call it before the cause. */

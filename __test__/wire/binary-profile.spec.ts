@@ -5,7 +5,7 @@ import net from 'net';
 import test from 'ava';
 import { SmartIpc } from '@push.rocks/smartipc';
 import { decodeBinary, encodeBinary } from '../support/binary-frames.mjs';
-import { closeAfter, failure, recorder, tempSocket } from '../support/helpers.cjs';
+import { closeAfter, failure, recorder, tempSocket, within } from '../support/helpers.cjs';
 import { frame, prefix } from '../support/raw-peer.mjs';
 import { wireServer } from '../support/wire.mjs';
 
@@ -13,8 +13,7 @@ const PROTOCOL = { version: 1, features: ['binary'], maxMessageSize: 8388608, wi
 
 async function binaryClient(wire: any, protocol: object = {}) {
   const peer = await wire.raw();
-  const welcome = await peer.register({ clientId: 'raw', protocol: { ...PROTOCOL, ...protocol } });
-  if (!welcome.success) throw new Error(JSON.stringify(welcome));
+  const welcome = await wire.register(peer, { protocol: { ...PROTOCOL, ...protocol } });
   return {
     peer,
     limits: welcome.protocol,
@@ -208,11 +207,13 @@ test('two native peers write JSON for the registration only', async (t) => {
   const wire = await wireServer(t);
   const socketPath = tempSocket(t, 'relay.sock');
   const heard: Record<string, Buffer[]> = { client: [], server: [] };
+  let ended = (_value?: unknown) => {};
+  const end = new Promise((resolve) => (ended = resolve));
   const relay = net.createServer((downstream) => {
     const upstream = net.connect(wire.address as any);
     downstream.on('data', (chunk) => (heard.client.push(chunk), upstream.write(chunk)));
     upstream.on('data', (chunk) => (heard.server.push(chunk), downstream.write(chunk)));
-    downstream.on('close', () => upstream.destroy()).on('error', () => {});
+    downstream.on('close', () => (upstream.destroy(), ended())).on('error', () => {});
     upstream.on('close', () => downstream.destroy()).on('error', () => {});
   });
   await new Promise<void>((resolve) => relay.listen(socketPath, resolve));
@@ -225,6 +226,7 @@ test('two native peers write JSON for the registration only', async (t) => {
   await client.sendMessage('note', Buffer.from([1]), { trace: 1 });
   await wire.calls.until(1);
   await client.disconnect();
+  await within(end, 'the end of the relayed connection');
 
   for (const [side, chunks] of Object.entries(heard)) {
     const bodies: Buffer[] = [];

@@ -39,14 +39,6 @@ test('the registration of our client', async (t) => {
   t.deepEqual(peer.frames, []);
 });
 
-test('the server may choose the name', async (t) => {
-  const { client, accept } = await rawServer(t);
-  const connecting = client.connect();
-  await (await accept()).letIn({ clientId: 'given' });
-  await connecting;
-  t.is(client.getClientId(), 'given');
-});
-
 test('messages, requests and their failures', async (t) => {
   const { client, peer } = await connected(t);
   peer.onMessage('add', ([a, b]: number[], { headers }: any) => ({ sum: a + b, trace: headers.trace }));

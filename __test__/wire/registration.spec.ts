@@ -26,14 +26,27 @@ test('a client in another language is let in', async (t) => {
 
 test('without a name the server chooses one', async (t) => {
   const wire = await wireServer(t);
+  const told = recorder();
+  wire.server.on('clientConnect', told);
   const peers = await Promise.all([wire.raw(), wire.raw()]);
   const ids = await Promise.all(peers.map(async (peer) => (await peer.register({})).clientId));
 
+  await told.until(2);
   t.is(new Set(ids).size, 2);
   for (const id of ids) {
     t.is(typeof id, 'string');
     t.not(id, '');
     t.true(wire.server.getClientIds().includes(id));
+  }
+});
+
+test('who has been let in is known to the server', async (t) => {
+  const wire = await wireServer(t);
+  for (let round = 0; round < 20; round++) {
+    const peer = await wire.raw();
+    await peer.register({ clientId: `known-${round}` });
+    await wire.server.sendToClient(`known-${round}`, 'welcome', round);
+    t.is((await peer.expectFrame(ofType('welcome'))).payload, round);
   }
 });
 

@@ -15,7 +15,7 @@ use napi::{check_status, sys, Env};
 
 use super::control;
 use super::endpoint::{self, Endpoint, Handle};
-use super::mailbox::{Extra, PREFIX};
+use super::mailbox::{Batch, Extra, PREFIX};
 use super::pack::describe_error;
 use super::value::{self, Arguments, JsPayload};
 use crate::ipc::client::{Call, Taken};
@@ -266,7 +266,7 @@ mod drain {
                     *to = *from;
                 }
             }
-            settle_accounts(batch.endpoint, &batch.taken, &batch.pings);
+            settle_accounts(&batch);
             let text = value::ascii(args.env, &batch.text);
             if batch.extras.is_empty() {
                 return text;
@@ -284,19 +284,22 @@ mod drain {
         }
     }
 
-    /// Gives bytes back, and the signs of life that peers wait for: that this
-    /// thread has come here is what they ask.
-    fn settle_accounts(number: u32, taken: &[(u32, u64)], pings: &[u32]) {
-        let Some(endpoint) = endpoint::get(number) else { return };
-        for (conn, bytes) in taken {
+    /// Gives bytes back, lets clients in that JavaScript is about to hear of,
+    /// and gives the signs of life that peers wait for: that this thread has
+    /// come here is what they ask.
+    fn settle_accounts(batch: &Batch) {
+        let Some(endpoint) = endpoint::get(batch.endpoint) else { return };
+        for (conn, bytes) in &batch.taken {
             let _ = endpoint.handle.with(*conn, |session, now| session.taken(*bytes, now));
         }
-        for conn in pings {
+        if let Handle::Server(server) = &endpoint.handle {
+            batch.arrivals.iter().for_each(|conn| server.let_in(*conn));
+        }
+        for conn in &batch.pings {
             let _ = endpoint.handle.with(*conn, |session, now| session.pong(now));
         }
-        if !pings.is_empty() {
+        if !batch.pings.is_empty() {
             endpoint.handle.flush();
         }
     }
 }
-

@@ -45,6 +45,8 @@ pub(super) struct Batch {
     pub(super) extras: Vec<Extra>,
     /// Bytes to give back to each connection when the batch is taken.
     pub(super) taken: Vec<(ConnId, u64)>,
+    /// Clients that are let in once JavaScript has heard of them.
+    pub(super) arrivals: Vec<ConnId>,
     /// Connections whose peer waits for a sign of life from this thread.
     pub(super) pings: Vec<ConnId>,
 }

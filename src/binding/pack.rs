@@ -24,6 +24,7 @@ const DISCONNECTED: u32 = 10;
 const RECONNECTING: u32 = 11;
 const SETTLED: u32 = 12;
 const FAULT: u32 = 13;
+const GAVE_UP: u32 = 14;
 
 /// A payload in `extras`, not in `text`.
 const IN_EXTRAS: u32 = 0x100;
@@ -40,6 +41,7 @@ pub(super) fn pack(batches: &mut Batches, names: &NameTable, conn: ConnId, notic
         Notice::Event(event) => pack_event(batch, names, conn, event),
         Notice::Connected(connected) => {
             record(batch, CONNECTED, conn, 0, 0, &json_body(&describe(&connected)));
+            batch.arrivals.push(conn);
         }
         Notice::Disconnected { reason, message, again } => {
             let text = json!({ "reason": reason.as_str(), "message": message, "again": again });
@@ -55,6 +57,7 @@ pub(super) fn pack(batches: &mut Batches, names: &NameTable, conn: ConnId, notic
         Notice::Settled { op, result: Err(error) } => {
             record(batch, SETTLED, conn, op, 0, &error_body(&error, None));
         }
+        Notice::GaveUp(error) => record(batch, GAVE_UP, conn, 0, 0, &error_body(&error, None)),
         Notice::Fault(error) => record(batch, FAULT, conn, 0, 0, &error_body(&error, None)),
     }
 }

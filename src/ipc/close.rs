@@ -102,6 +102,22 @@ impl CloseReason {
         )
     }
 
+    /// Whether only a server can have this reason.
+    pub fn is_servers(self) -> bool {
+        matches!(
+            self,
+            CloseReason::Unauthorized
+                | CloseReason::DuplicateClientId
+                | CloseReason::Replaced
+                | CloseReason::Kicked
+                | CloseReason::ServerStopping
+                | CloseReason::MaxConnections
+                | CloseReason::IdleTimeout
+                | CloseReason::Incompatible
+                | CloseReason::Refused
+        )
+    }
+
     /// The error of a call that this close cut short.
     pub fn to_error(self, may_have_run: bool) -> Error {
         let error = match self {

@@ -160,7 +160,11 @@ impl Core {
                 }
                 match stream.try_read(scratch) {
                     Ok(0) => {
-                        self.session.eof();
+                        if stream.peer_is_gone() {
+                            self.session.eof();
+                        } else {
+                            self.session.half_close(now());
+                        }
                         return false;
                     }
                     Ok(count) => {

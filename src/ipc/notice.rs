@@ -35,6 +35,8 @@ pub enum Notice {
         /// The wait before it.
         delay: Duration,
     },
+    /// The client has stopped trying to come back.
+    GaveUp(Error),
     /// A call has ended.
     Settled {
         /// Its number.

@@ -5,7 +5,7 @@ import { config, describe, report } from './report.mjs';
 const client = SmartIpc.createClient(config.client);
 let taken = 0;
 
-client.on('disconnect', (reason) => report('disconnect', { reason }));
+client.on('disconnect', (reason, message) => report('disconnect', { reason, message }));
 client.on('reconnecting', (attempt) => report('reconnecting', { attempt }));
 client.on('heartbeatTimeout', (error) => report('heartbeatTimeout', describe(error)));
 client.on('error', (error) => report('error', describe(error)));

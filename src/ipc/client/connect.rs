@@ -114,7 +114,7 @@ impl Inner {
             running = match self.win_back().await {
                 Ok(running) => running,
                 Err(error) => {
-                    self.sink.notify(0, Notice::Fault(error.clone()));
+                    self.sink.notify(0, Notice::GaveUp(error.clone()));
                     self.end(&error);
                     return;
                 }
@@ -245,7 +245,7 @@ impl Inner {
         notices.push(Notice::Connected(Box::new(Connected {
             client_id: welcome.client_id,
             metadata: None,
-            peer: Default::default(),
+            peer: link.stream().map(|stream| stream.credentials()).unwrap_or_default(),
             clone_version,
             role: welcome.role,
             again,

@@ -2,7 +2,7 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::{binary, json, Frame};
+use super::{binary, json, Frame, Profile};
 use crate::ipc::close::CloseReason;
 
 /// Room reserved on the word of a length prefix alone. More is reserved only
@@ -48,6 +48,7 @@ impl DecodeError {
 pub struct Decoder {
     buffer: BytesMut,
     max: usize,
+    profile: Profile,
 }
 
 impl Decoder {
@@ -56,7 +57,18 @@ impl Decoder {
         Self {
             buffer: BytesMut::new(),
             max,
+            profile: Profile::Json,
         }
+    }
+
+    /// Allows bodies of up to `max` bytes from now on.
+    pub fn set_max(&mut self, max: usize) {
+        self.max = max;
+    }
+
+    /// The profile of the last frame.
+    pub fn profile(&self) -> Profile {
+        self.profile
     }
 
     /// Takes bytes from the socket.
@@ -74,6 +86,10 @@ impl Decoder {
             None => Ok(None),
             Some(body) => {
                 let size = body.len();
+                self.profile = match body.first() {
+                    Some(b'{') => Profile::Json,
+                    _ => Profile::Binary,
+                };
                 decode(body).map(|frame| Some((frame, size)))
             }
         }

@@ -427,8 +427,9 @@ pub(super) fn decode(body: &Bytes) -> Result<Frame> {
         return Ok(Frame::Topic { topic, publisher, body: envelope.body(body)? });
     }
     check_name(&kind)?;
-    // Reserved for later versions of this protocol.
-    if kind.len() > 4 && kind.starts_with("__") && kind.ends_with("__") {
+    // Reserved for later versions of this protocol: skipped, unless its sender
+    // waits for an answer, which is then that nobody handles it.
+    if !wants_answer && kind.len() > 4 && kind.starts_with("__") && kind.ends_with("__") {
         return Ok(Frame::Ignored);
     }
     let name = owned(body, &kind);
@@ -436,7 +437,8 @@ pub(super) fn decode(body: &Bytes) -> Result<Frame> {
         if envelope.id.is_none() {
             return Err(DecodeError::BadEnvelope("a request needs an id"));
         }
-        let timeout = envelope.number(control::TIMEOUT)?.map(Duration::from_millis);
+        let timeout = envelope.number(control::TIMEOUT)?.filter(|millis| *millis > 0);
+        let timeout = timeout.map(Duration::from_millis);
         Ok(Frame::Request { id, timeout, name, body: envelope.body(body)? })
     } else {
         Ok(Frame::Message { name, body: envelope.body(body)? })

@@ -90,6 +90,12 @@ impl Outbox {
         self.queued() > self.high_water
     }
 
+    /// Whether one more frame would take what is held above the mark. What is
+    /// held can still be dropped; what is ready may have left in part.
+    pub(super) fn held_above_mark(&self, frame: usize) -> bool {
+        self.held_cost + frame + MESSAGE_OVERHEAD > self.high_water
+    }
+
     /// Remembers to tell when the queue is short again.
     pub(super) fn ask_to_wait(&mut self) {
         self.waiting = true;

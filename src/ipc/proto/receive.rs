@@ -50,9 +50,18 @@ impl Session {
                 (Role::Client, Frame::GoAway { reason, message }) => self.gone(reason, message),
                 _ => self.close(CloseReason::NotRegistered, "a message before the registration"),
             },
+            Phase::Open if self.is_foreign(&frame) => {
+                self.break_off(CloseReason::ProtocolError, "a frame of the other profile", now);
+            }
             Phase::Open => self.dispatch(frame, size, now),
             Phase::Deciding(_) | Phase::Closed(_) => {}
         }
+    }
+
+    /// After the registration a connection has one profile: ids of the two
+    /// could be taken for each other. A second registration is refused politely.
+    fn is_foreign(&self, frame: &Frame) -> bool {
+        self.decoder.profile() != self.profile && !matches!(frame, Frame::Register(..))
     }
 
     fn ask(&mut self, id: Id, registration: Box<Registration>) {
@@ -68,7 +77,7 @@ impl Session {
             }
             Err(refusal) => {
                 let reason = CloseReason::from_text(&refusal.reason).unwrap_or(CloseReason::Refused);
-                self.close(reason, refusal.error);
+                self.close(self.believed(reason), refusal.error);
             }
         }
     }
@@ -118,7 +127,8 @@ impl Session {
             }
             Frame::Pong(id) => {
                 if let (Id::Number(id), Some((expected, _))) = (id, self.probe) {
-                    if id == expected {
+                    // An answer to a later ping is one to this as well.
+                    if id >= expected {
                         self.probe = None;
                         self.events.push(Event::Probed { alive: true });
                     }
@@ -158,7 +168,7 @@ impl Session {
                 self.next_incoming
             }
         };
-        if self.incoming.contains_key(&local) {
+        if id == Id::Number(0) || self.incoming.contains_key(&local) {
             return self.break_off(CloseReason::ProtocolError, "a request id used twice", now);
         }
         if self.incoming.len() >= limit {
@@ -232,11 +242,18 @@ impl Session {
     fn gone(&mut self, reason: u8, message: String) {
         // What a peer says about itself is "peer"; what it says about us, such
         // as "kicked", is passed on.
-        let reason = match CloseReason::from_number(reason) {
-            Some(CloseReason::Local) | None => CloseReason::Peer,
-            Some(reason) => reason,
-        };
-        self.close(reason, message);
+        let reason = CloseReason::from_number(reason).unwrap_or(CloseReason::Peer);
+        self.close(self.believed(reason), message);
+    }
+
+    /// The reason as far as this peer can have it: only a server refuses,
+    /// replaces or disconnects.
+    fn believed(&self, reason: CloseReason) -> CloseReason {
+        match reason {
+            CloseReason::Local => CloseReason::Peer,
+            reason if self.role == Role::Server && reason.is_servers() => CloseReason::Peer,
+            reason => reason,
+        }
     }
 
     /// Closes because of what the peer sent. A registered peer is told why; one

@@ -92,7 +92,8 @@ pub(super) struct IdHasher(u64);
 
 impl Hasher for IdHasher {
     fn finish(&self) -> u64 {
-        self.0
+        // The product's high half is the mixed one, and tables look at the low.
+        self.0.rotate_left(32)
     }
 
     fn write(&mut self, bytes: &[u8]) {

@@ -11,7 +11,7 @@ use super::session::{Incoming, Phase, Session};
 use crate::ipc::close::CloseReason;
 use crate::ipc::error::{Error, ErrorCode};
 use crate::ipc::frame::{self, Body, Encoding, Failure, Frame, Id, Payload, Profile};
-use crate::ipc::options::SlowConsumer;
+use crate::ipc::options::{SlowConsumer, MAX_HEADERS, MAX_NAME};
 
 /// How a message was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +83,7 @@ impl Session {
     ) -> Result<Sent, Error> {
         self.check_open()?;
         self.check_room()?;
+        check_sizes(&name, &body)?;
         self.queue(&Frame::Message { name, body }, None, now)
     }
 
@@ -102,6 +103,7 @@ impl Session {
         self.check_open()?;
         self.check_pending()?;
         self.check_room()?;
+        check_sizes(&name, &body)?;
         let frame = Frame::Request { id: Id::Number(id), timeout, name: name.clone(), body };
         let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
         // Entered first: queueing marks it as sent if it leaves at once.
@@ -152,6 +154,7 @@ impl Session {
     ) -> Result<Sent, Error> {
         self.check_open()?;
         self.check_room()?;
+        check_sizes(&topic, &body)?;
         self.queue(&Frame::Publish { topic, body }, None, now)
     }
 
@@ -173,13 +176,11 @@ impl Session {
         let policy = self.config.limits.slow_consumer;
         if policy == SlowConsumer::DropOldest {
             // As many as it takes: one large message may be worth many small ones.
-            while self.outbox.above_mark() {
+            while self.outbox.held_above_mark(frame.len()) && self.outbox.drop_oldest() {
                 self.counters.errors += 1;
-                if !self.outbox.drop_oldest() {
-                    return;
-                }
             }
-        } else if self.outbox.is_full() {
+        }
+        if self.outbox.is_full() {
             self.counters.errors += 1;
             if policy == SlowConsumer::Disconnect {
                 self.close(CloseReason::SlowConsumer, "the queue of the peer is full");
@@ -255,8 +256,23 @@ impl Session {
 
     /// Acknowledges a subscription, or refuses it.
     pub fn acknowledge(&mut self, id: Option<Id>, result: Result<(), Error>, now: Instant) {
+        self.settle_control(b"__subscribe__", id, result, now);
+    }
+
+    /// Acknowledges the end of a subscription.
+    pub fn acknowledge_end(&mut self, id: Option<Id>, now: Instant) {
+        self.settle_control(b"__unsubscribe__", id, Ok(()), now);
+    }
+
+    fn settle_control(
+        &mut self,
+        name: &'static [u8],
+        id: Option<Id>,
+        result: Result<(), Error>,
+        now: Instant,
+    ) {
         let Some(id) = id else { return };
-        let name = Bytes::from_static(b"__subscribe__");
+        let name = Bytes::from_static(name);
         match result {
             Ok(()) => self.control(&Frame::Response { id, name, body: Body::none() }, now),
             Err(error) => {
@@ -405,4 +421,16 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// The peer would close the connection over a name or headers that are longer.
+fn check_sizes<P>(name: &Bytes, body: &Body<P>) -> Result<(), Error> {
+    let headers = body.headers.as_ref().map_or(0, Bytes::len);
+    if name.len() > MAX_NAME {
+        return Err(Error::too_large(name.len(), MAX_NAME));
+    }
+    if headers > MAX_HEADERS {
+        return Err(Error::too_large(headers, MAX_HEADERS));
+    }
+    Ok(())
 }

@@ -100,6 +100,8 @@ pub struct Session {
     reading_paused: bool,
     /// When reading last went on after a pause.
     resumed: Instant,
+    /// Until when a peer that has finished sending may wait for its answers.
+    half_closed: Option<Instant>,
 }
 
 impl Session {
@@ -135,7 +137,7 @@ impl Session {
             phase: Phase::Registering,
             profile: Profile::Json,
             wall,
-            decoder: Decoder::new(limits.max_message_size),
+            decoder: Decoder::new(limits.max_message_size.min(MAX_REGISTRATION)),
             outbox: Outbox::new(limits.high_water, limits.hard_cap),
             requests: Requests::default(),
             incoming: HashMap::default(),
@@ -154,6 +156,7 @@ impl Session {
             last_received: now,
             reading_paused: false,
             resumed: now,
+            half_closed: None,
             config,
         }
     }
@@ -188,10 +191,12 @@ impl Session {
 
     pub(super) fn opened(&mut self, peer: Option<&Protocol>, now: Instant) {
         self.phase = Phase::Open;
+        self.decoder.set_max(self.config.limits.max_message_size);
         self.handshake_until = None;
         self.heartbeat = Heartbeat::new(self.config.heartbeat.clone(), now);
         let Some(peer) = peer else { return };
-        self.peer_max = usize::try_from(peer.max_message_size).unwrap_or(usize::MAX).min(self.peer_max);
+        let peers = usize::try_from(peer.max_message_size).unwrap_or(usize::MAX);
+        self.peer_max = peers.max(LEAST_MAX).min(self.peer_max);
         self.peer_clone_version = peer.clone_version;
         if !self.config.json_only && peer.features.iter().any(|name| name == FEATURE_BINARY) {
             self.profile = Profile::Binary;
@@ -203,6 +208,7 @@ impl Session {
     pub fn deadline(&self) -> Option<Instant> {
         [
             self.handshake_until,
+            self.half_closed,
             self.frame_until(),
             self.requests.deadline(),
             self.heartbeat.deadline().filter(|_| self.phase == Phase::Open && !self.reading_paused),
@@ -227,6 +233,10 @@ impl Session {
         }
         if due(self.frame_until()) {
             return self.close(CloseReason::FrameTimeout, "a frame stayed incomplete");
+        }
+        self.end_half_closed(now);
+        if self.is_closed() {
+            return;
         }
         if due(self.slow_at()) {
             return self.close(CloseReason::SlowConsumer, "the peer does not take its messages");
@@ -317,6 +327,7 @@ impl Session {
     /// Whether the owner should read from the socket.
     pub fn wants_read(&self) -> bool {
         match self.phase {
+            _ if self.half_closed.is_some() => false,
             Phase::Registering => true,
             Phase::Deciding(_) | Phase::Closed(_) => false,
             // A client that makes us answer and reads no answer is not asked for
@@ -366,6 +377,27 @@ impl Session {
             CloseReason::PeerClosed
         };
         self.close(reason, "the peer closed the connection");
+    }
+
+    /// The peer has finished sending and may still read: what it asked is
+    /// answered, for as long as [`LINGER`](Self::LINGER), then the connection ends.
+    pub fn half_close(&mut self, now: Instant) {
+        if self.phase == Phase::Open && !self.decoder.is_partial() && !self.is_settled() {
+            self.half_closed = Some(now + Self::LINGER);
+        } else {
+            self.eof();
+        }
+    }
+
+    /// Ends a half-closed connection once everything is answered and written.
+    fn end_half_closed(&mut self, now: Instant) {
+        if self.half_closed.is_some_and(|until| until <= now || self.is_settled()) {
+            self.eof();
+        }
+    }
+
+    fn is_settled(&self) -> bool {
+        self.incoming.is_empty() && self.outbox.ready_len() == 0
     }
 
     /// Tells the peer that we go, then closes.
@@ -432,6 +464,7 @@ impl Session {
         self.counters.bytes_sent += count as u64;
         self.outbox.consume(count, now);
         self.release(now);
+        self.end_half_closed(now);
     }
 
     /// Requests of ours that wait for an answer.
@@ -477,6 +510,12 @@ impl Session {
     /// How long a closed connection may take to write its last bytes.
     pub const LINGER: Duration = Duration::from_secs(1);
 }
+
+/// Longest frame before the registration: room for its topics and metadata, but
+/// not for those who only want our memory.
+const MAX_REGISTRATION: usize = 2 * 1024 * 1024;
+/// Least that a peer must be ready to receive: control frames have to pass.
+const LEAST_MAX: usize = 1024;
 
 fn own_protocol(config: &SessionConfig) -> Protocol {
     let limits = &config.limits;

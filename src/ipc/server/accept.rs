@@ -110,7 +110,14 @@ impl Inner {
                 }
             }
             let conn = state.last_conn;
-            let peer = Peer { link: link.clone(), since: now(), credentials, client: None };
+            let peer = Peer {
+                link: link.clone(),
+                since: now(),
+                credentials,
+                client: None,
+                welcome: None,
+                is_probe: false,
+            };
             state.peers.insert(conn, peer);
             conn
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::policy::{self, Denied};
-use super::{Inner, Phase, Registered};
+use super::{Inner, Phase, Registered, Server};
 use crate::ipc::close::CloseReason;
 use crate::ipc::frame::{Refusal, Registration, Welcome};
 use crate::ipc::link::{now, Link};
@@ -23,11 +23,27 @@ enum Name {
     Taken(ConnId),
 }
 
+impl Server {
+    /// The owner knows of a client, from [`Notice::Connected`]; the client is
+    /// told so and may begin.
+    pub fn let_in(&self, conn: ConnId) {
+        let waiting = {
+            let mut state = self.inner.state();
+            let Some(peer) = state.peers.get_mut(&conn) else { return };
+            peer.welcome.take().map(|welcome| (peer.link.clone(), welcome))
+        };
+        if let Some((link, (welcome, protocol))) = waiting {
+            link.with(|session, now| session.accept(welcome, protocol.as_ref(), now));
+            link.flush();
+        }
+    }
+}
+
 impl Inner {
     pub(super) fn on_register(&self, conn: ConnId, link: &Arc<Link>, registration: Registration) {
         match self.consider(conn, &registration) {
             Err(denied) => refuse(link, &denied),
-            Ok(()) if registration.probe => self.admit_probe(link, &registration),
+            Ok(()) if registration.probe => self.answer_probe(conn, link, &registration),
             Ok(()) => match self.look_up(&registration) {
                 Name::Free => self.admit(conn, link, registration),
                 Name::Resumed(old) => {
@@ -48,10 +64,6 @@ impl Inner {
             return Err(Denied::new(CloseReason::ServerStopping, "the server is stopping"));
         }
         policy::check(&self.options, registration, peer.credentials)?;
-        if !registration.probe && state.clients.len() >= self.options.max_clients {
-            let text = format!("the server serves {} clients already", self.options.max_clients);
-            return Err(Denied::new(CloseReason::MaxConnections, text));
-        }
         let limit = self.config.limits.subscriptions;
         let topics = &registration.topics;
         if topics.len() > limit || topics.iter().any(|topic| topics::check_pattern(topic).is_err()) {
@@ -128,6 +140,10 @@ impl Inner {
     }
 
     fn admit(&self, conn: ConnId, link: &Arc<Link>, mut registration: Registration) {
+        if self.state().clients.len() >= self.options.max_clients {
+            let text = format!("the server serves {} clients already", self.options.max_clients);
+            return refuse(link, &Denied::new(CloseReason::MaxConnections, text));
+        }
         let id = registration.client_id.take().or_else(random_name);
         let id: Arc<str> = id.unwrap_or_else(|| format!("client-{conn}")).into();
         // Without a secret nobody can resume; coming back then takes a probe.
@@ -150,7 +166,8 @@ impl Inner {
             }
         }
         let clone_version = registration.protocol.as_ref().map_or(0, |it| it.clone_version);
-        // Told before the client may speak, so that nothing of it comes earlier.
+        // The owner is told first and answers with `let_in`: whoever hears that
+        // it is registered can be reached by name.
         let connected = Connected {
             client_id: id.to_string(),
             metadata: registration.metadata.map(|raw| raw.get().to_owned()),
@@ -159,25 +176,33 @@ impl Inner {
             role: String::new(),
             again: false,
         };
-        self.sink.notify(conn, Notice::Connected(Box::new(connected)));
         let welcome = Welcome {
             client_id: id.to_string(),
             role: "server".to_owned(),
             resume,
             protocol: None,
         };
-        link.with(|session, now| session.accept(welcome, registration.protocol.as_ref(), now));
+        if let Some(peer) = self.state().peers.get_mut(&conn) {
+            peer.welcome = Some((welcome, registration.protocol));
+        }
+        self.sink.notify(conn, Notice::Connected(Box::new(connected)));
     }
 
     /// Somebody looks whether we are there: answered, and never seen again.
-    fn admit_probe(&self, link: &Arc<Link>, registration: &Registration) {
+    fn answer_probe(&self, conn: ConnId, link: &Arc<Link>, registration: &Registration) {
+        if let Some(peer) = self.state().peers.get_mut(&conn) {
+            peer.is_probe = true;
+        }
         let welcome = Welcome {
             client_id: String::new(),
             role: "server".to_owned(),
             resume: None,
             protocol: None,
         };
-        link.with(|session, now| session.accept(welcome, registration.protocol.as_ref(), now));
+        link.with(|session, now| {
+            session.accept(welcome, registration.protocol.as_ref(), now);
+            session.leave(CloseReason::Local, "a server is here", now);
+        });
     }
 }
 

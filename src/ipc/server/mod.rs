@@ -18,7 +18,7 @@ use tokio::task::AbortHandle;
 use super::close::CloseReason;
 use super::endpoint::Address;
 use super::error::{Error, ErrorCode};
-use super::frame::Registration;
+use super::frame::{Protocol, Registration, Welcome};
 use super::link::{now, Link};
 use super::notice::{ConnId, Notice, Op, Sink};
 use super::options::{ServerOptions, SessionConfig};
@@ -76,6 +76,10 @@ struct Peer {
     since: Instant,
     credentials: Credentials,
     client: Option<Registered>,
+    /// The answer that the client gets once our owner knows of it.
+    welcome: Option<(Welcome, Option<Protocol>)>,
+    /// Only looked whether we are there; appears nowhere.
+    is_probe: bool,
 }
 
 struct Registered {
@@ -206,7 +210,7 @@ impl Server {
             total_connections: state.past.total,
             ..Stats::default()
         };
-        for peer in state.peers.values() {
+        for peer in state.peers.values().filter(|peer| !peer.is_probe) {
             peer.link.with(|session, _| {
                 stats.counters.add(session.counters());
                 stats.requests_pending += session.pending() as u64;

@@ -52,7 +52,7 @@ impl Inner {
                 Event::Subscribe { topic, id } => self.on_subscribe(conn, link, &topic, id),
                 Event::Unsubscribe { topic, id } => {
                     self.topics().unsubscribe(conn, &String::from_utf8_lossy(&topic));
-                    link.with(|session, now| session.acknowledge(id, Ok(()), now));
+                    link.with(|session, now| session.acknowledge_end(id, now));
                 }
                 Event::Publish { topic, body, size } => {
                     self.on_publish(conn, link, topic, body, size);
@@ -153,9 +153,11 @@ impl Inner {
         let registered = {
             let mut state = self.state();
             let Some(peer) = state.peers.remove(&conn) else { return };
-            let counters = link.with(|session, _| session.counters().clone());
-            state.past.counters.add(&counters);
-            *state.past.closes.entry(reason).or_default() += 1;
+            if !peer.is_probe {
+                let counters = link.with(|session, _| session.counters().clone());
+                state.past.counters.add(&counters);
+                *state.past.closes.entry(reason).or_default() += 1;
+            }
             if let Some(client) = &peer.client {
                 if state.clients.get(&client.id) == Some(&conn) {
                     state.clients.remove(&client.id);
@@ -163,6 +165,8 @@ impl Inner {
             }
             peer.client.is_some()
         };
+        // Newcomers that waited for this one to prove that it lives.
+        self.on_probed(conn, false);
         if registered {
             self.sink.notify(conn, Notice::Disconnected { reason, message, again: false });
         }

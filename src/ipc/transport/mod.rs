@@ -77,6 +77,19 @@ impl Stream {
         each!(self, stream => stream.try_write(bytes))
     }
 
+    /// After the end of input: whether nobody reads on the other side either.
+    ///
+    /// TCP can't tell a peer that has finished sending from one that is gone.
+    pub fn peer_is_gone(&self) -> bool {
+        match self {
+            #[cfg(unix)]
+            Stream::Unix(stream) => unix::is_hung_up(stream),
+            Stream::Tcp(_) => false,
+            #[cfg(windows)]
+            Stream::PipeServer(_) | Stream::PipeClient(_) => true,
+        }
+    }
+
     /// Waits until reading makes sense.
     ///
     /// # Errors

@@ -61,6 +61,16 @@ pub(super) async fn connect(path: &Path) -> io::Result<Stream> {
     UnixStream::connect(path).await.map(Stream::Unix)
 }
 
+/// Whether both directions are closed. Asked once per connection.
+pub(super) fn is_hung_up(stream: &UnixStream) -> bool {
+    use rustix::event::{poll, PollFd, PollFlags, Timespec};
+    let mut fds = [PollFd::new(stream, PollFlags::empty())];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    // If asking fails nothing is known, and nothing can be sent either.
+    poll(&mut fds, Some(&at_once)).is_err()
+        || fds.iter().any(|fd| fd.revents().intersects(PollFlags::HUP | PollFlags::ERR))
+}
+
 pub(super) fn credentials(stream: &UnixStream) -> Credentials {
     match stream.peer_cred() {
         Ok(peer) => Credentials { pid: peer.pid(), uid: Some(peer.uid()), gid: Some(peer.gid()) },

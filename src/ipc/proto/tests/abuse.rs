@@ -122,14 +122,52 @@ fn credit_that_goes_back_or_beyond_all_bounds_does_no_harm() {
 }
 
 #[test]
-fn credit_that_grants_nothing_is_no_progress() {
+fn credit_from_a_peer_that_reads_nothing_is_no_progress() {
     let mut pair = Pair::open(Profile::Binary);
     pair.message(Role::Server, 1000).unwrap();
+    for count in 1..=5 {
+        pair.now += 3 * SECOND;
+        pair.inject(Role::Server, &Frame::Credit { messages: 10_000 + count, bytes: 1 << 40 });
+        pair.server.tick(pair.now);
+    }
+    assert_eq!(closed(&pair.events(Role::Server)), CloseReason::SlowConsumer);
+}
+
+/// A server that holds a lot back for a client without credit, which has read
+/// everything else.
+fn holding() -> Pair {
+    let mut pair = Pair::with(limited(Profile::Binary, |limits| {
+        limits.window_messages = 1;
+        limits.high_water = 1000;
+    }));
+    for _ in 0..8 {
+        pair.message(Role::Server, 2000).unwrap();
+    }
+    pair.shuttle();
+    assert_eq!(pair.server.output_len(), 0);
+    pair
+}
+
+#[test]
+fn credit_that_grants_nothing_new_is_no_progress() {
+    let mut pair = holding();
     for _ in 0..5 {
         pair.now += 3 * SECOND;
         pair.inject(Role::Server, &Frame::Credit { messages: 1, bytes: 1 });
         pair.server.tick(pair.now);
     }
+    assert_eq!(closed(&pair.events(Role::Server)), CloseReason::SlowConsumer);
+}
+
+#[test]
+fn credit_that_grants_something_is_progress() {
+    let mut pair = holding();
+    pair.now += 9 * SECOND;
+    pair.inject(Role::Server, &Frame::Credit { messages: 2, bytes: 1 << 30 });
+    assert!(pair.server.output_len() > 0);
+    pair.server.tick(pair.now + 10 * SECOND - MILLI);
+    assert!(pair.server.is_open());
+    pair.server.tick(pair.now + 10 * SECOND);
     assert_eq!(closed(&pair.events(Role::Server)), CloseReason::SlowConsumer);
 }
 

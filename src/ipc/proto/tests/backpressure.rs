@@ -130,22 +130,6 @@ fn a_withdrawn_request_costs_no_credit_and_does_not_leave() {
     assert_eq!(pair.asked(Role::Server), [3]);
 }
 
-#[test]
-fn many_held_requests_that_time_out_together_cost_no_quadratic_time() {
-    let mut pair = Pair::with(limited(Profile::Binary, |limits| {
-        limits.window_messages = 1;
-        limits.pending_requests = 100_000;
-        limits.hard_cap = 1 << 30;
-    }));
-    for id in 0..50_000 {
-        pair.request(Role::Client, id, Some(SECOND)).unwrap();
-    }
-    let begin = Instant::now();
-    pair.client.tick(pair.now + SECOND);
-    assert!(begin.elapsed() < SECOND, "{:?}", begin.elapsed());
-    assert_eq!(pair.client.pending(), 0);
-}
-
 both_profiles!(
     senders_wait_above_the_mark_and_are_told_once_when_it_drains,
     at_the_cap_sending_fails_and_queues_nothing,

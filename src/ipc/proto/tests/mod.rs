@@ -136,7 +136,9 @@ impl Pair {
         let now = self.now;
         let mut events = Vec::new();
         self.end(role).take_events(&mut events);
-        self.end(role).taken(1 << 40, now);
+        if !events.is_empty() {
+            self.end(role).taken(1 << 40, now);
+        }
         events
     }
 

@@ -44,41 +44,51 @@ impl Asker {
     }
 }
 
+/// Asks this often at each end, this deep, and lets everybody go on.
+fn nest(config: SessionConfig, requests: [usize; 2], depth: u32) {
+    let mut pair = Pair::with(config);
+    pair.chunk = 64;
+    let now = pair.now;
+    let mut askers = [Asker::default(), Asker::default()];
+    for ((role, asker), count) in BOTH.into_iter().zip(&mut askers).zip(requests) {
+        for _ in 0..count {
+            asker.ask(pair.end(role), depth, None, now);
+        }
+    }
+    loop {
+        pair.shuttle();
+        let mut moved = false;
+        for (role, asker) in BOTH.into_iter().zip(&mut askers) {
+            asker.inbox.extend(pair.events(role));
+            for _ in 0..10 {
+                moved |= asker.handle_one(pair.end(role), now);
+            }
+        }
+        if !moved {
+            break;
+        }
+    }
+    assert_eq!(askers.map(|asker| asker.answered), requests, "stuck");
+    for role in BOTH {
+        let session = pair.end(role);
+        assert_eq!((session.pending(), session.running(), session.queued()), (0, 0, 0));
+    }
+}
+
 fn nested_requests_in_both_directions_do_not_deadlock(profile: Profile) {
-    const REQUESTS: usize = 600;
-    const DEPTH: u32 = 5;
     for (window, bytes) in [(1, 1), (16, 8_000_000), (600, 64)] {
-        let mut pair = Pair::with(limited(profile, |limits| {
+        let config = limited(profile, |limits| {
             limits.window_messages = window;
             limits.window_bytes = bytes;
             limits.high_water = 4096;
-        }));
-        pair.chunk = 64;
-        let now = pair.now;
-        let mut askers = [Asker::default(), Asker::default()];
-        for (role, asker) in BOTH.into_iter().zip(&mut askers) {
-            for _ in 0..REQUESTS {
-                asker.ask(pair.end(role), DEPTH, None, now);
-            }
-        }
-        loop {
-            pair.shuttle();
-            let mut moved = false;
-            for (role, asker) in BOTH.into_iter().zip(&mut askers) {
-                asker.inbox.extend(pair.events(role));
-                for _ in 0..10 {
-                    moved |= asker.handle_one(pair.end(role), now);
-                }
-            }
-            if !moved {
-                break;
-            }
-        }
-        for (role, asker) in BOTH.into_iter().zip(&askers) {
-            assert_eq!(asker.answered, REQUESTS, "with a window of {window}: stuck");
-            let session = pair.end(role);
-            assert_eq!((session.pending(), session.running(), session.queued()), (0, 0, 0));
-        }
+        });
+        nest(config, [600, 600], 5);
+    }
+}
+
+fn a_single_request_may_nest_deeper_than_the_window(profile: Profile) {
+    for requests in [[1, 0], [0, 1]] {
+        nest(limited(profile, |limits| limits.window_messages = 1), requests, 50);
     }
 }
 
@@ -105,5 +115,6 @@ fn messages_both_ways_before_anybody_reads_arrive(profile: Profile) {
 
 both_profiles!(
     nested_requests_in_both_directions_do_not_deadlock,
+    a_single_request_may_nest_deeper_than_the_window,
     messages_both_ways_before_anybody_reads_arrive,
 );

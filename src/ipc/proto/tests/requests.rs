@@ -183,6 +183,14 @@ fn a_message_too_large_for_the_peer_fails_at_the_sender_alone(profile: Profile) 
     assert!(pair.client.is_open());
 }
 
+fn our_own_maximum_counts_for_what_we_send_too(profile: Profile) {
+    let small = limited(profile, |limits| limits.max_message_size = 1000);
+    let mut pair = Pair::open_with(small, config(profile));
+    let error = pair.message(Role::Client, 1001).unwrap_err();
+    assert_eq!(error.code, ErrorCode::MessageTooLarge);
+    pair.message(Role::Client, 500).unwrap();
+}
+
 fn an_answer_too_large_becomes_a_failure(profile: Profile) {
     let small = limited(profile, |limits| limits.max_message_size = 1000);
     let mut pair = Pair::open_with(small, config(profile));
@@ -214,5 +222,6 @@ both_profiles!(
     a_handler_can_not_answer_twice,
     requests_in_flight_are_limited_at_the_sender,
     a_message_too_large_for_the_peer_fails_at_the_sender_alone,
+    our_own_maximum_counts_for_what_we_send_too,
     an_answer_too_large_becomes_a_failure,
 );

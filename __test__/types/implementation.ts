@@ -1,0 +1,27 @@
+// The declarations against the code: every method is there, and no other.
+
+import * as declared from '@push.rocks/smartipc';
+import * as server from '../../lib/server.js';
+import * as client from '../../lib/client.js';
+import * as errors from '../../lib/errors.js';
+import * as smartipc from '../../lib/smartipc.js';
+import { same, some } from './equal.ts';
+
+/** Names that users may see: private ones start with an underscore. */
+type Public<T> = Exclude<keyof T, `_${string}` | 'prototype'>;
+
+/** Public by name, but for the insides of the library. */
+type Inside = 'dirty' | 'flush' | 'receive';
+/** At run time only: the readme reaches them through `any`. */
+type Untyped = 'primaryChannel' | 'cancelIncomingStreamFromClient';
+
+same<Exclude<Public<server.IpcServer>, Inside | Untyped>, Public<declared.IpcServer>>(true);
+same<Exclude<Public<client.IpcClient>, Inside>, Public<declared.IpcClient>>(true);
+same<Public<typeof smartipc.SmartIpc>, Public<typeof declared.SmartIpc>>(true);
+same<Public<errors.IpcError> | 'mayHaveRun' | 'cause', Public<declared.IpcError>>(true);
+
+// The code takes the arguments and gives the results that are declared.
+const servers: declared.IpcServer[] = [some<server.IpcServer>()];
+const clients: declared.IpcClient[] = [some<client.IpcClient>()];
+
+export { servers, clients };
