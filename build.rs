@@ -1,5 +1,7 @@
-//! Finds the Node-API symbols for linking.
+//! Finds the Node-API symbols for linking; the core alone needs none.
 
 fn main() {
-    napi_build::setup();
+    if std::env::var_os("CARGO_FEATURE_BINDING").is_some() {
+        napi_build::setup();
+    }
 }

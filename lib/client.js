@@ -2,6 +2,7 @@
 
 const native = require('../native');
 const check = require('./check');
+const { DRIVER } = require('./driver');
 const { encode } = require('./codec');
 const { Endpoint, Peer, headersAt, jsonAt, payloadAt } = require('./endpoint');
 const { IpcError, fromNative } = require('./errors');
@@ -194,7 +195,7 @@ class IpcClient extends Endpoint {
     return {
       connected: this._state === 'connected',
       reconnectAttempts: stats.reconnectAttempts,
-      driver: 'tokio',
+      driver: DRIVER,
       metrics: this._metrics(stats),
     };
   }

@@ -2,6 +2,7 @@
 
 const native = require('../native');
 const check = require('./check');
+const { DRIVER } = require('./driver');
 const { encode } = require('./codec');
 const { Endpoint, Peer, jsonAt } = require('./endpoint');
 const { IpcError, fromNative } = require('./errors');
@@ -228,7 +229,7 @@ class IpcServer extends Endpoint {
       isRunning: this._state === 'running',
       connectedClients: this._clients.size,
       totalConnections: stats.totalConnections,
-      driver: 'tokio',
+      driver: DRIVER,
       metrics: this._metrics(stats),
     };
   }

@@ -83,6 +83,7 @@ impl Session {
     }
 
     fn dispatch(&mut self, frame: Frame, size: usize, now: Instant) {
+        let size = self.charge(&frame, size);
         match frame {
             Frame::Message { name, body } => {
                 if self.receive_message(size, now) {
@@ -91,7 +92,7 @@ impl Session {
             }
             Frame::Request { id, name, body, .. } => {
                 if self.receive_message(size, now) {
-                    self.request_came(id, name, body, now);
+                    self.request_came(id, name, body, size, now);
                 }
             }
             Frame::Topic { topic, publisher, body } if self.role == Role::Client => {
@@ -148,6 +149,21 @@ impl Session {
         }
     }
 
+    /// What a message counts for. In the binary profile both ends count whole
+    /// frames. In JSON the owner, who gives back what it can see, has no idea of
+    /// the envelope and of base64, and what it doesn't give back would add up.
+    fn charge(&self, frame: &Frame, size: usize) -> usize {
+        let (name, body) = match frame {
+            Frame::Message { name, body } | Frame::Request { name, body, .. } => (name, body),
+            Frame::Topic { topic, body, .. } | Frame::Publish { topic, body } => (topic, body),
+            _ => return size,
+        };
+        match self.profile {
+            Profile::Binary => size,
+            Profile::Json => name.len() + body.headers.as_ref().map_or(0, Bytes::len) + body.payload.len(),
+        }
+    }
+
     /// Counts a message and checks that the peer had credit for it.
     fn receive_message(&mut self, size: usize, now: Instant) -> bool {
         self.counters.messages_received += 1;
@@ -159,7 +175,7 @@ impl Session {
         true
     }
 
-    fn request_came(&mut self, id: Id, name: Bytes, body: Body, now: Instant) {
+    fn request_came(&mut self, id: Id, name: Bytes, body: Body, size: usize, now: Instant) {
         let limit = self.config.limits.pending_requests;
         let local = match &id {
             Id::Number(number) => *number,
@@ -178,6 +194,8 @@ impl Session {
                 code: ErrorCode::TooManyPending.as_str().to_owned(),
             };
             self.control(&Frame::Failed { id, name, failure }, now);
+            // The owner never sees it, so its bytes are given back here.
+            self.credit.take(size as u64);
             return self.finished(1, now);
         }
         self.incoming.insert(local, Incoming { id, name: name.clone(), cancelled: false });

@@ -292,7 +292,9 @@ impl Session {
         self.grant(now);
     }
 
-    /// Bytes of received messages have been taken over by JavaScript.
+    /// Bytes of received messages have been taken over by JavaScript: at least
+    /// those of names, headers and payloads, and in the binary profile 32 more
+    /// a message. What is too much does no harm.
     pub fn taken(&mut self, bytes: u64, now: Instant) {
         self.credit.take(bytes);
         self.grant(now);

@@ -102,6 +102,23 @@ fn a_body_over_the_maximum_is_not_encoded_and_leaves_the_output_alone() {
     }
 }
 
+#[test]
+fn a_binary_frame_adds_at_most_32_bytes_to_what_it_carries() {
+    // Owners count what they give back by the content.
+    let headers = Bytes::from(format!("{{\"a\":\"{}\"}}", "x".repeat(60_000)));
+    let name = Bytes::from("n".repeat(256));
+    let body = Body { headers: Some(headers), encoding: Encoding::Bytes, payload: Bytes::from(vec![0; 300_000]) };
+    let content = 256 + body.headers.as_ref().unwrap().len() + body.payload.len();
+    let timeout = Some(std::time::Duration::from_millis(u64::MAX));
+    for (frame, content) in [
+        (Frame::Request { id: Id::Number(u32::MAX), timeout, name: name.clone(), body: body.clone() }, content),
+        (Frame::Topic { topic: name.clone(), publisher: name, body }, content + 256),
+    ] {
+        let size = encoded(&frame, Profile::Binary).len() - 4;
+        assert!(size > content && size <= content + 32, "{} more", size - content);
+    }
+}
+
 proptest! {
     #[test]
     fn any_split_gives_the_same_frames(cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..40)) {

@@ -147,6 +147,12 @@ fn reserved_types_of_later_versions_are_skipped() {
 }
 
 #[test]
+fn a_request_of_a_reserved_type_is_not_skipped_for_its_sender_waits() {
+    let body = r#"{"type":"__later__","id":"1","headers":{"requiresResponse":true}}"#;
+    assert!(matches!(decoded_body(body), Ok(Frame::Request { name, .. }) if name == "__later__"));
+}
+
+#[test]
 fn names_may_be_written_with_escapes() {
     let frame = decoded_body(r#"{"type":"\u00e9\n","id":"\u0031","headers":{"requiresResponse":true}}"#);
     match frame {
@@ -181,6 +187,7 @@ fn the_timeout_of_a_request_may_be_any_number() {
     };
     assert_eq!(timeout("250"), Some(250));
     assert_eq!(timeout("2.5"), Some(2));
-    assert_eq!(timeout("-3"), Some(0));
+    assert_eq!(timeout("0.5"), None);
+    assert_eq!(timeout("-3"), None);
     assert_eq!(timeout("1e300"), Some(u128::from(u64::MAX)));
 }

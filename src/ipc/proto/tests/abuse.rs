@@ -16,12 +16,12 @@ fn a_peer_that_asks_and_never_reads_the_answers_is_no_longer_read(profile: Profi
     let mut pair = patient(profile);
     let mut asked = 0;
     while pair.server.wants_read() && asked < 1000 {
+        asked += 1;
         let request = Frame::Request { id: Id::Number(asked), timeout: None, name: name("t"), body: Body::none() };
         pair.inject(Role::Server, &request);
         for id in pair.asked(Role::Server) {
             pair.server.respond(id, bulk(1000), pair.now).unwrap();
         }
-        asked += 1;
     }
     assert!(asked < 30, "{asked} answers queued");
     assert!(pair.server.is_open());
@@ -75,7 +75,7 @@ fn large_answers_close_nobody_who_reads_them(profile: Profile) {
 fn cancelling_does_not_start_more_handlers_than_the_window(profile: Profile) {
     let mut pair = Pair::open_with(config(profile), limited(profile, |limits| limits.window_messages = 4));
     pair.chunk = 1;
-    for id in 0..100 {
+    for id in 1..=100 {
         pair.request(Role::Client, id, None).unwrap();
         pair.shuttle();
         pair.client.cancel(id, pair.now);
@@ -95,6 +95,33 @@ fn a_request_id_used_twice_is_a_protocol_error() {
     pair.inject(Role::Server, &Frame::Cancel { id: Id::Number(1) });
     pair.inject(Role::Server, &request);
     assert_eq!(closed(&pair.events(Role::Server)), CloseReason::ProtocolError);
+}
+
+#[test]
+fn a_request_without_an_id_is_a_protocol_error() {
+    let mut pair = Pair::open(Profile::Binary);
+    let request = Frame::Request { id: Id::Number(0), timeout: None, name: name("t"), body: Body::none() };
+    pair.inject(Role::Server, &request);
+    assert_eq!(closed(&pair.events(Role::Server)), CloseReason::ProtocolError);
+}
+
+fn frames_of_the_other_profile_are_a_protocol_error(profile: Profile) {
+    let foreign = if profile == Profile::Json { Profile::Binary } else { Profile::Json };
+    for role in BOTH {
+        for frame in [
+            Frame::Request { id: Id::Number(1), timeout: None, name: name("t"), body: Body::none() },
+            Frame::Message { name: name("t"), body: Body::none() },
+            Frame::Ping(Id::Number(1)),
+            Frame::Ignored,
+        ] {
+            let mut pair = Pair::open(profile);
+            let now = pair.now;
+            pair.end(role).input(&wire(&frame, foreign), now);
+            let events = pair.events(role);
+            assert_eq!(events.len(), 1, "{events:?}");
+            assert_eq!(closed(&events), CloseReason::ProtocolError);
+        }
+    }
 }
 
 #[test]
@@ -189,4 +216,5 @@ both_profiles!(
     a_peer_that_subscribes_and_never_reads_is_no_longer_read,
     large_answers_close_nobody_who_reads_them,
     cancelling_does_not_start_more_handlers_than_the_window,
+    frames_of_the_other_profile_are_a_protocol_error,
 );

@@ -43,7 +43,7 @@ fn at_the_cap_sending_fails_and_queues_nothing(profile: Profile) {
             let now = pair.now;
             let sent = match kind {
                 0 => pair.client.message(name("t"), bulk(4000), now),
-                1 => pair.client.request(pair.client.pending() as u32, name("t"), bulk(4000), None, now),
+                1 => pair.client.request(pair.client.pending() as u32 + 1, name("t"), bulk(4000), None, now),
                 _ => pair.client.publish(name("t"), bulk(4000), now),
             };
             if let Err(error) = sent {
@@ -54,7 +54,7 @@ fn at_the_cap_sending_fails_and_queues_nothing(profile: Profile) {
         assert_eq!((error.code, error.origin), (ErrorCode::Backpressure, Origin::Local));
         let (queued, pending) = (pair.client.queued(), pair.client.pending());
         assert!(queued > 30_000);
-        let id = pending as u32;
+        let id = pending as u32 + 1;
         assert!(pair.request(Role::Client, id, None).is_err());
         assert_eq!((pair.client.queued(), pair.client.pending()), (queued, pending));
         pair.shuttle();

@@ -10,8 +10,9 @@ fn every_reason_reaches_the_peer(profile: Profile) {
             pair.end(role).leave(*reason, "so it is", now);
             assert_eq!(closed(&pair.events(role)), *reason);
             pair.shuttle();
-            // What is "local" there is "peer" here.
-            let expected = if *reason == CloseReason::Local { CloseReason::Peer } else { *reason };
+            // What is "local" there is "peer" here; and no client kicks a server.
+            let strange = role == Role::Client && reason.is_servers();
+            let expected = if *reason == CloseReason::Local || strange { CloseReason::Peer } else { *reason };
             match &pair.events(other(role))[..] {
                 [Event::Closed { reason, message }] => assert_eq!((*reason, &**message), (expected, "so it is")),
                 other => panic!("{other:?}"),
@@ -182,6 +183,43 @@ fn an_end_between_frames_is_not_one_inside_a_frame(profile: Profile) {
     }
 }
 
+fn a_peer_that_has_finished_sending_gets_its_answers(profile: Profile) {
+    let mut pair = Pair::open(profile);
+    pair.request(Role::Client, 1, None).unwrap();
+    pair.shuttle();
+    let id = pair.asked(Role::Server)[0];
+    pair.server.half_close(pair.now);
+    assert!(pair.server.is_open() && !pair.server.wants_read());
+    pair.respond(Role::Server, id);
+    assert!(pair.server.is_open());
+    pair.shuttle();
+    assert!(matches!(pair.events(Role::Client)[..], [Event::Response { id: 1, .. }]));
+    assert_eq!(closed(&pair.events(Role::Server)), CloseReason::PeerClosed);
+}
+
+fn a_peer_that_has_finished_sending_waits_one_second_at_most(profile: Profile) {
+    let mut pair = Pair::open(profile);
+    pair.request(Role::Client, 1, None).unwrap();
+    pair.shuttle();
+    pair.asked(Role::Server);
+    pair.server.half_close(pair.now);
+    assert_eq!(pair.server.deadline(), Some(pair.now + SECOND));
+    pair.server.tick(pair.now + SECOND);
+    let events = pair.events(Role::Server);
+    assert!(matches!(events[0], Event::Cancelled { .. }));
+    assert_eq!(closed(&events), CloseReason::PeerClosed);
+}
+
+fn a_peer_that_has_finished_sending_and_asks_nothing_is_gone_at_once(profile: Profile) {
+    let frame = wire(&Frame::Message { name: name("t"), body: Body::none() }, profile);
+    for (length, reason) in [(0, CloseReason::PeerClosed), (5, CloseReason::TruncatedFrame)] {
+        let mut pair = Pair::open(profile);
+        pair.server.input(&frame[..length], pair.now);
+        pair.server.half_close(pair.now);
+        assert_eq!(closed(&pair.events(Role::Server)), reason);
+    }
+}
+
 fn bytes_that_are_no_frame_close_with_their_reason(profile: Profile) {
     for (bytes, reason) in [
         (&b"\0\0\0\0"[..], CloseReason::ProtocolError),
@@ -216,5 +254,8 @@ both_profiles!(
     nothing_can_be_sent_after_a_close,
     nothing_can_be_sent_before_the_registration,
     an_end_between_frames_is_not_one_inside_a_frame,
+    a_peer_that_has_finished_sending_gets_its_answers,
+    a_peer_that_has_finished_sending_waits_one_second_at_most,
+    a_peer_that_has_finished_sending_and_asks_nothing_is_gone_at_once,
     bytes_that_are_no_frame_close_with_their_reason,
 );

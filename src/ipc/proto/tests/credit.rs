@@ -131,7 +131,7 @@ fn held_messages_keep_their_order() {
     for number in 0..50 {
         let body = Body::json(number.to_string());
         if number % 3 == 0 {
-            pair.client.request(number, name("n"), body, None, pair.now).unwrap();
+            pair.client.request(number + 1, name("n"), body, None, pair.now).unwrap();
         } else {
             pair.client.message(name("n"), body, pair.now).unwrap();
         }
@@ -153,6 +153,50 @@ fn held_messages_keep_their_order() {
         }
     }
     assert_eq!(seen, (0..50).collect::<Vec<_>>());
+}
+
+/// Gives back what an owner can count: names, headers, payloads.
+fn give_back(pair: &mut Pair) -> usize {
+    let mut events = Vec::new();
+    pair.server.take_events(&mut events);
+    for event in &events {
+        let (name, body) = match event {
+            Event::Message { name, body } | Event::Request { name, body, .. } => (name, body),
+            other => panic!("{other:?}"),
+        };
+        let headers = body.headers.as_ref().map_or(0, Bytes::len);
+        pair.server.taken((name.len() + headers + body.payload.len() + 32) as u64, pair.now);
+    }
+    events.len()
+}
+
+fn bytes_counted_by_content_are_given_back_in_full(profile: Profile) {
+    let mut pair = Pair::with(limited(profile, |limits| limits.window_bytes = 3000));
+    for number in 0..300 {
+        let payload = Bytes::from(vec![7; number]);
+        let headers = Some(name(r#"{"some":"header"}"#));
+        let body = Body { headers, encoding: Encoding::Bytes, payload };
+        pair.client.message(name("t"), body, pair.now).unwrap();
+        pair.shuttle();
+        assert_eq!(give_back(&mut pair), 1, "after {number} messages");
+        pair.server.finished(1, pair.now);
+    }
+}
+
+fn refused_requests_keep_no_bytes(profile: Profile) {
+    let limits = limited(profile, |limits| {
+        limits.pending_requests = 1;
+        limits.window_bytes = 1000;
+    });
+    let mut pair = Pair::open_with(config(profile), limits);
+    pair.request(Role::Client, 1, None).unwrap();
+    pair.shuttle();
+    assert_eq!(give_back(&mut pair), 1);
+    for id in 2..50 {
+        pair.client.request(id, name("ask"), bulk(500), None, pair.now).unwrap();
+        pair.shuttle();
+        assert!(matches!(pair.events(Role::Client)[..], [Event::Failed { .. }]), "request {id}");
+    }
 }
 
 fn slow_handlers_hold_the_sender_back(profile: Profile) {
@@ -221,6 +265,8 @@ fn more_requests_than_the_limit_are_refused_at_once(profile: Profile) {
 }
 
 both_profiles!(
+    bytes_counted_by_content_are_given_back_in_full,
+    refused_requests_keep_no_bytes,
     slow_handlers_hold_the_sender_back,
     the_handler_of_a_cancelled_request_counts_until_it_ends,
     more_requests_than_the_limit_are_refused_at_once,

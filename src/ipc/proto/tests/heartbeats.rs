@@ -164,8 +164,13 @@ fn a_probe_is_answered_or_not(profile: Profile) {
 fn an_old_answer_does_not_answer_a_probe(profile: Profile) {
     let mut pair = Pair::open(profile);
     pair.server.probe(pair.now + SECOND, pair.now);
-    pair.inject(Role::Server, &Frame::Pong(Id::Number(4711)));
+    // A second question takes the place of the first.
+    pair.server.probe(pair.now + SECOND, pair.now);
+    pair.inject(Role::Server, &Frame::Pong(Id::Number(1)));
     assert!(!pair.server.has_events());
+    // One answer is enough for many questions: that to the latest.
+    pair.inject(Role::Server, &Frame::Pong(Id::Number(3)));
+    assert!(matches!(pair.events(Role::Server)[..], [Event::Probed { alive: true }]));
 }
 
 fn a_flood_of_pings_is_one_event_and_one_answer(profile: Profile) {

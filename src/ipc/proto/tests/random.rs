@@ -25,6 +25,7 @@ pub(super) enum Op {
     Deadline,
     Leave { from: Role },
     Eof { into: Role },
+    HalfClose { into: Role },
 }
 
 fn roles() -> impl Strategy<Value = Role> {
@@ -52,6 +53,7 @@ fn ops() -> impl Strategy<Value = Op> {
         3 => Just(Op::Deadline),
         1 => roles().prop_map(|from| Op::Leave { from }),
         1 => roles().prop_map(|into| Op::Eof { into }),
+        1 => roles().prop_map(|into| Op::HalfClose { into }),
     ]
 }
 
@@ -69,7 +71,7 @@ proptest! {
         // Closes come late, or most sequences would be short.
         let quiet = until.index(ops.len() + 1);
         for (at, op) in ops.into_iter().enumerate() {
-            if at >= quiet || !matches!(op, Op::Leave { .. } | Op::Eof { .. }) {
+            if at >= quiet || !matches!(op, Op::Leave { .. } | Op::Eof { .. } | Op::HalfClose { .. }) {
                 world.run(op);
                 world.check();
             }

@@ -130,6 +130,19 @@ fn a_decision_that_comes_too_late_changes_nothing(profile: Profile) {
     }
 }
 
+fn before_the_registration_a_frame_has_at_most_two_mib(profile: Profile) {
+    let prefix = (2 * 1024 * 1024 + 1u32).to_be_bytes();
+    let mut pair = Pair::connected(config(profile), config(profile));
+    pair.server.input(&prefix, pair.now);
+    assert_eq!(closed(&pair.events(Role::Server)), CloseReason::MessageTooLarge);
+    let mut pair = Pair::open(profile);
+    for role in BOTH {
+        let now = pair.now;
+        pair.end(role).input(&prefix, now);
+        assert!(pair.end(role).is_open());
+    }
+}
+
 fn half_a_frame_is_closed_in_time(profile: Profile) {
     let mut pair = Pair::open(profile);
     let frame = wire(&Frame::Message { name: name("t"), body: Body::json("1") }, profile);
@@ -208,6 +221,7 @@ both_profiles!(
     a_client_that_never_registers_is_closed_in_time,
     a_registered_client_has_no_handshake_timeout,
     a_decision_that_comes_too_late_changes_nothing,
+    before_the_registration_a_frame_has_at_most_two_mib,
     half_a_frame_is_closed_in_time,
     the_time_of_half_a_frame_stands_while_we_do_not_read,
 );

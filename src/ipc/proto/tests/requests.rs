@@ -144,12 +144,12 @@ fn a_handler_can_not_answer_twice(profile: Profile) {
 
 fn requests_in_flight_are_limited_at_the_sender(profile: Profile) {
     let mut pair = Pair::open(profile);
-    for id in 0..10_000 {
+    for id in 1..=10_000 {
         pair.request(Role::Client, id, Some(SECOND)).unwrap();
     }
-    let error = pair.request(Role::Client, 10_000, Some(SECOND)).unwrap_err();
+    let error = pair.request(Role::Client, 10_001, Some(SECOND)).unwrap_err();
     assert_eq!(error.code, ErrorCode::TooManyPending);
-    let subscribed = pair.client.subscribe(10_001, name("t"), true, None, pair.now);
+    let subscribed = pair.client.subscribe(10_002, name("t"), true, None, pair.now);
     assert_eq!(subscribed.unwrap_err().code, ErrorCode::TooManyPending);
     assert_eq!(pair.client.pending(), 10_000);
     // The earlier ones still complete, and make room.
@@ -164,40 +164,78 @@ fn requests_in_flight_are_limited_at_the_sender(profile: Profile) {
         answered += events.iter().filter(|event| matches!(event, Event::Response { .. })).count();
     }
     assert_eq!(answered, 10_000);
-    pair.request(Role::Client, 10_000, None).unwrap();
+    pair.request(Role::Client, 10_001, None).unwrap();
 }
 
 fn a_message_too_large_for_the_peer_fails_at_the_sender_alone(profile: Profile) {
-    let small = limited(profile, |limits| limits.max_message_size = 1000);
+    let small = limited(profile, |limits| limits.max_message_size = 2000);
     let mut pair = Pair::open_with(config(profile), small);
-    let error = pair.message(Role::Client, 1001).unwrap_err();
+    let error = pair.message(Role::Client, 2001).unwrap_err();
     assert_eq!((error.code, error.origin), (ErrorCode::MessageTooLarge, Origin::Local));
-    assert!(error.message.starts_with("Message size 1"), "{}", error.message);
-    assert!(error.message.ends_with(" exceeds maximum 1000"), "{}", error.message);
-    let error = pair.client.request(1, name("ask"), bulk(1001), None, pair.now).unwrap_err();
+    assert!(error.message.starts_with("Message size 20") || error.message.starts_with("Message size 21"), "{}", error.message);
+    assert!(error.message.ends_with(" exceeds maximum 2000"), "{}", error.message);
+    let error = pair.client.request(1, name("ask"), bulk(2001), None, pair.now).unwrap_err();
     assert_eq!(error.code, ErrorCode::MessageTooLarge);
     assert_eq!((pair.client.pending(), pair.client.output_len()), (0, 0));
-    pair.message(Role::Client, 500).unwrap();
+    pair.message(Role::Client, 1500).unwrap();
     pair.shuttle();
     assert!(matches!(pair.events(Role::Server)[..], [Event::Message { .. }]));
     assert!(pair.client.is_open());
 }
 
+fn a_peer_with_a_tiny_maximum_still_gets_control_frames(profile: Profile) {
+    let mut pair = Pair::connected(config(profile), config(profile));
+    pair.carry(Role::Client);
+    let Some(Event::Register(registration)) = pair.events(Role::Server).pop() else { panic!() };
+    let mut protocol = registration.protocol.unwrap();
+    protocol.max_message_size = 1;
+    pair.server.accept(welcome(), Some(&protocol), pair.now);
+    pair.shuttle();
+    pair.events(Role::Client);
+    pair.server.probe(pair.now + SECOND, pair.now);
+    pair.shuttle();
+    assert!(matches!(pair.events(Role::Client)[..], [Event::Ping]));
+    assert_eq!(pair.message(Role::Server, 2000).unwrap_err().code, ErrorCode::MessageTooLarge);
+}
+
+fn names_and_headers_too_long_fail_at_the_sender(profile: Profile) {
+    let mut pair = Pair::open(profile);
+    let now = pair.now;
+    let headers = Bytes::from(format!("{{\"a\":\"{}\"}}", "x".repeat(64 * 1024)));
+    let long = || Bytes::from("n".repeat(257));
+    let heavy = || Body { headers: Some(headers.clone()), ..Body::none() };
+    let results = [
+        pair.client.message(long(), Body::none(), now),
+        pair.client.message(name("t"), heavy(), now),
+        pair.client.request(1, long(), Body::none(), None, now),
+        pair.client.request(1, name("t"), heavy(), None, now),
+        pair.client.publish(long(), Body::none(), now),
+        pair.client.publish(name("t"), heavy(), now),
+    ];
+    for result in results {
+        assert_eq!(result.unwrap_err().code, ErrorCode::MessageTooLarge);
+    }
+    assert_eq!((pair.client.output_len(), pair.client.pending()), (0, 0));
+    pair.client.message(Bytes::from("n".repeat(256)), Body::none(), now).unwrap();
+    pair.shuttle();
+    assert!(matches!(pair.events(Role::Server)[..], [Event::Message { .. }]));
+}
+
 fn our_own_maximum_counts_for_what_we_send_too(profile: Profile) {
-    let small = limited(profile, |limits| limits.max_message_size = 1000);
+    let small = limited(profile, |limits| limits.max_message_size = 2000);
     let mut pair = Pair::open_with(small, config(profile));
-    let error = pair.message(Role::Client, 1001).unwrap_err();
+    let error = pair.message(Role::Client, 2001).unwrap_err();
     assert_eq!(error.code, ErrorCode::MessageTooLarge);
-    pair.message(Role::Client, 500).unwrap();
+    pair.message(Role::Client, 1500).unwrap();
 }
 
 fn an_answer_too_large_becomes_a_failure(profile: Profile) {
-    let small = limited(profile, |limits| limits.max_message_size = 1000);
+    let small = limited(profile, |limits| limits.max_message_size = 2000);
     let mut pair = Pair::open_with(small, config(profile));
     pair.request(Role::Client, 1, None).unwrap();
     pair.shuttle();
     let id = pair.asked(Role::Server)[0];
-    let error = pair.server.respond(id, bulk(2000), pair.now).unwrap_err();
+    let error = pair.server.respond(id, bulk(3000), pair.now).unwrap_err();
     assert_eq!(error.code, ErrorCode::MessageTooLarge);
     pair.shuttle();
     match &pair.events(Role::Client)[..] {
@@ -222,6 +260,8 @@ both_profiles!(
     a_handler_can_not_answer_twice,
     requests_in_flight_are_limited_at_the_sender,
     a_message_too_large_for_the_peer_fails_at_the_sender_alone,
+    a_peer_with_a_tiny_maximum_still_gets_control_frames,
+    names_and_headers_too_long_fail_at_the_sender,
     our_own_maximum_counts_for_what_we_send_too,
     an_answer_too_large_becomes_a_failure,
 );

@@ -173,6 +173,7 @@ impl World {
             }
             Op::Leave { from } => self.pair.end(from).leave(CloseReason::Local, "", now),
             Op::Eof { into } => self.pair.end(into).eof(),
+            Op::HalfClose { into } => self.pair.end(into).half_close(now),
         }
         self.learn();
     }
@@ -244,6 +245,8 @@ impl World {
 
     /// Everybody does their duty until nothing is left to do.
     pub(super) fn settle(&mut self) {
+        // Who has finished sending waits for its answers, but not for ever.
+        self.run(Op::Wait { millis: 1000 });
         for _ in 0..200 {
             for role in BOTH {
                 self.run(Op::Carry { from: role, bytes: usize::MAX });
