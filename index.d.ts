@@ -204,8 +204,8 @@ export class IpcServer extends EventEmitter {
    * are none.
    *
    * Rejects with `IPC_ERR_NOT_CONNECTED` when the server is not running,
-   * `IPC_ERR_INVALID_TOPIC` for a wildcard or an empty segment,
-   * `IPC_ERR_MESSAGE_TOO_LARGE`, a `TypeError` or `RangeError` for wrong arguments.
+   * `IPC_ERR_INVALID_TOPIC` for a wildcard, `IPC_ERR_MESSAGE_TOO_LARGE`, a
+   * `TypeError` or `RangeError` for wrong arguments.
    */
   publish<T = any>(topic: string, payload: T): Promise<void>;
 
@@ -422,11 +422,12 @@ export class IpcClient extends EventEmitter {
    * one, `**` for any number. Resolves when the server has it. The same topic and
    * handler twice count once.
    *
-   * Rejects with `IPC_ERR_INVALID_TOPIC`, `IPC_ERR_TOO_MANY_SUBSCRIPTIONS`,
-   * `IPC_ERR_TIMEOUT` after the client's `timeout`, `IPC_ERR_CONNECTION_LOST`,
-   * `IPC_ERR_DISCONNECTED` after `disconnect()`, `IPC_ERR_NOT_CONNECTED` when the
-   * connection was given up, with what `connect()` rejects with, and with a
-   * `TypeError` or `RangeError` for wrong arguments.
+   * Rejects with `IPC_ERR_INVALID_TOPIC` for more than 127 segments,
+   * `IPC_ERR_TOO_MANY_SUBSCRIPTIONS`, `IPC_ERR_TIMEOUT` after the client's
+   * `timeout`, `IPC_ERR_CONNECTION_LOST`, `IPC_ERR_DISCONNECTED` after
+   * `disconnect()`, `IPC_ERR_NOT_CONNECTED` when the connection was given up, with
+   * what `connect()` rejects with, and with a `TypeError` or `RangeError` for wrong
+   * arguments.
    *
    * @typeParam T payload that the handler gets
    */
@@ -445,7 +446,7 @@ export class IpcClient extends EventEmitter {
    * Resolves as {@link IpcClient.sendMessage}, also when nobody subscribed.
    *
    * Rejects as {@link IpcClient.sendMessage}, and with `IPC_ERR_INVALID_TOPIC` for
-   * a wildcard or an empty segment.
+   * a wildcard.
    */
   publish<T = any>(topic: string, payload: T): Promise<void>;
 

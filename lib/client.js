@@ -4,10 +4,12 @@ const native = require('../native');
 const check = require('./check');
 const { DRIVER } = require('./driver');
 const { encode } = require('./codec');
-const { Endpoint, Peer, headersAt, jsonAt, payloadAt } = require('./endpoint');
+const { Endpoint } = require('./endpoint');
 const { IpcError, fromNative } = require('./errors');
 const { mailbox } = require('./mailbox');
 const options = require('./options');
+const { headersAt, jsonAt, payloadAt } = require('./payload-at');
+const { Peer } = require('./peer');
 const R = require('./records');
 const { Subscriptions } = require('./subscriptions');
 

@@ -1,5 +1,7 @@
 'use strict';
 
+const { AbortController } = require('./abort');
+
 /** What a handler learns about a message besides its payload. */
 class Context {
   /**
@@ -32,7 +34,6 @@ class Context {
   /** Made on first use: most handlers never look. */
   get signal() {
     if (this._controller === undefined) {
-      // Node 14 has none before 14.17 and marks it experimental.
       this._controller = new AbortController();
       if (this._aborted) this._controller.abort();
     }

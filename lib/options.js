@@ -120,6 +120,7 @@ function address(options) {
   return { socketPath: defaultPath(options.id) };
 }
 
+/** @returns {{ native: any, settings: any }} */
 function common(options) {
   if (options === null || typeof options !== 'object') throw wrong('options', 'an object', options);
   check.string('id', options.id);
@@ -178,18 +179,29 @@ function server(options) {
   };
 }
 
+function jsonText(name, value) {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    throw new TypeError(`${name} must be possible to write as JSON: ${error.message}`);
+  }
+}
+
 function clientOnlyByEnvironment() {
   return ['1', 'true', 'TRUE'].includes(process.env.SMARTIPC_CLIENT_ONLY || '');
 }
 
 function client(options) {
   const { native, settings } = common(options);
+  if (native.socketPath === undefined && native.port === 0) {
+    throw new RangeError('port must be from 1 to 65535 for a client: it says which server is meant');
+  }
   const clientId = read(options, 'clientId', 'string');
   if (clientId !== undefined) check.string('clientId', clientId);
   const retry = read(options, 'connectRetry', 'object') || {};
   const clientOnly = read(options, 'clientOnly', 'boolean');
   const retryEnabled = read(retry, 'enabled', 'boolean');
-  const metadata = options.metadata === undefined ? undefined : JSON.stringify(options.metadata);
+  const metadata = jsonText('metadata', options.metadata);
   return {
     settings,
     native: {
@@ -207,7 +219,7 @@ function client(options) {
       reconnect: read(options, 'autoReconnect', 'boolean'),
       reconnectDelay: read(options, 'reconnectDelay', 'millis'),
       reconnectMaxDelay: read(options, 'maxReconnectDelay', 'millis'),
-      reconnectMultiplier: read(options, 'reconnectMultiplier', 'number'),
+      reconnectMultiplier: read(options, 'reconnectMultiplier', 'number', { least: 1 }),
       reconnectMaxAttempts: read(options, 'maxReconnectAttempts', 'attempts'),
     },
   };

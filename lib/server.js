@@ -4,10 +4,12 @@ const native = require('../native');
 const check = require('./check');
 const { DRIVER } = require('./driver');
 const { encode } = require('./codec');
-const { Endpoint, Peer, jsonAt } = require('./endpoint');
+const { Endpoint } = require('./endpoint');
 const { IpcError, fromNative } = require('./errors');
 const { mailbox, markDirty } = require('./mailbox');
 const options = require('./options');
+const { jsonAt } = require('./payload-at');
+const { Peer } = require('./peer');
 
 const R = require('./records');
 

@@ -4,7 +4,7 @@ const native = require('../native');
 const check = require('./check');
 const { fromNative } = require('./errors');
 const { endpoints, mailbox } = require('./mailbox');
-const { jsonAt } = require('./endpoint');
+const { jsonAt } = require('./payload-at');
 const options = require('./options');
 
 /**
@@ -17,6 +17,9 @@ function waitForServer(given) {
       throw new TypeError(`options must be an object, not ${check.shown(given)}`);
     }
     const { timeoutMs = 10000, ...where } = given;
+    if (where.socketPath === undefined && where.port === undefined) {
+      throw new TypeError('socketPath, or host and port, must say which server to wait for');
+    }
     const timeout = check.time('timeoutMs', timeoutMs);
     const { native: nativeOptions } = options.client({ id: 'probe', ...where, clientId: undefined });
     const number = native.probe(mailbox, nativeOptions, timeout);

@@ -13,5 +13,4 @@
 #[cfg(feature = "binding")]
 mod binding;
 
-
 pub mod ipc;

@@ -1,5 +1,8 @@
 //! Server and client of the core on real sockets, on every transport.
 
+// Helpers of tests are tests, which clippy does not see.
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
 #[path = "support/endpoints.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod support;
@@ -64,7 +67,11 @@ fn waiting_calls_run_out_of_time_while_there_is_no_server() {
     let address = unix();
     let server = echo_server(ServerOptions::new(address.clone()));
     let mut options = ClientOptions::new(address, "patient");
-    options.reconnect = Reconnect { delay: PATIENCE, max_delay: PATIENCE, ..Reconnect::default() };
+    options.reconnect = Reconnect {
+        delay: PATIENCE,
+        max_delay: PATIENCE,
+        ..Reconnect::default()
+    };
     let mut client = client(options);
     client.connect().unwrap();
     server.server.stop(2, 0);

@@ -40,13 +40,13 @@ async function repeat(t: any, once: (round: number) => Promise<number>) {
 }
 
 for (const scenario of ['required only', 'server that stops', 'server that stops with clients', 'unref server']) {
-  test(`${EXITS} × ends by itself: ${scenario}`, async (t) => {
+  test.serial(`${EXITS} × ends by itself: ${scenario}`, async (t) => {
     await repeat(t, () => ends(t, { scenario, socketPath: tempSocket(t) }, { code: 0 }));
   });
 }
 
 for (const scenario of ['client that disconnects', 'disconnects without waiting', 'unref client']) {
-  test(`${EXITS} × ends by itself: ${scenario}`, async (t) => {
+  test.serial(`${EXITS} × ends by itself: ${scenario}`, async (t) => {
     const { socketPath, server } = await host(t);
     await repeat(t, async () => {
       const left = once(server, 'clientDisconnect');
@@ -58,7 +58,7 @@ for (const scenario of ['client that disconnects', 'disconnects without waiting'
   });
 }
 
-test(`${EXITS} × process.exit(3) in the middle of traffic`, async (t) => {
+test.serial(`${EXITS} × process.exit(3) in the middle of traffic`, async (t) => {
   const { socketPath, server } = await host(t);
   const begin = seed();
   const random = randomFrom(begin);
@@ -72,7 +72,7 @@ test(`${EXITS} × process.exit(3) in the middle of traffic`, async (t) => {
   t.is(server.getStats().connectedClients, 0);
 });
 
-test(`${EXITS} × process.exit(3) of a process that is both ends of the traffic`, async (t) => {
+test.serial(`${EXITS} × process.exit(3) of a process that is both ends of the traffic`, async (t) => {
   const begin = seed();
   const random = randomFrom(begin);
   t.log(`seed ${begin}`);
@@ -90,7 +90,7 @@ for (const [scenario, amount] of [
   ['client exits after sending', 100],
   ['exits while sending in an exit listener', 100],
 ] as const) {
-  test(`${EXITS} × what was sent right before process.exit() arrives: ${scenario}, ${amount}`, async (t) => {
+  test.serial(`${EXITS} × what was sent right before process.exit() arrives: ${scenario}, ${amount}`, async (t) => {
     const { socketPath, noted } = await host(t);
     await repeat(t, async () => {
       const took = await ends(t, { scenario, socketPath, amount }, { code: 0 });
@@ -101,7 +101,7 @@ for (const [scenario, amount] of [
   });
 }
 
-test(`${EXITS} × what was published right before process.exit() arrives`, async (t) => {
+test.serial(`${EXITS} × what was published right before process.exit() arrives`, async (t) => {
   const { socketPath } = await host(t);
   const reader = closeAfter(t, SmartIpc.createClient({ id: 'ending', socketPath }));
   const heard = recorder();
@@ -114,7 +114,7 @@ test(`${EXITS} × what was published right before process.exit() arrives`, async
   });
 });
 
-test(`${EXITS} × what a server sent right before process.exit() arrives`, async (t) => {
+test.serial(`${EXITS} × what a server sent right before process.exit() arrives`, async (t) => {
   await repeat(t, async () => {
     const socketPath = tempSocket(t);
     const child = startChild(t, 'ending', { scenario: 'server exits after sending', socketPath, amount: 100 });
@@ -135,7 +135,7 @@ test(`${EXITS} × what a server sent right before process.exit() arrives`, async
 });
 
 for (const scenario of ['uncaught in a handler', 'uncaught in an async handler']) {
-  test(`${EXITS} × code 1 and the original stack: ${scenario}`, async (t) => {
+  test.serial(`${EXITS} × code 1 and the original stack: ${scenario}`, async (t) => {
     await repeat(t, async () => {
       const socketPath = tempSocket(t);
       const child = startChild(t, 'ending', { scenario, socketPath });
@@ -154,7 +154,7 @@ for (const scenario of ['uncaught in a handler', 'uncaught in an async handler']
   });
 }
 
-test(`${EXITS} × code 1 and the original stack: uncaught in a topic handler`, async (t) => {
+test.serial(`${EXITS} × code 1 and the original stack: uncaught in a topic handler`, async (t) => {
   const { socketPath, server } = await host(t);
   await repeat(t, async () => {
     const child = startChild(t, 'ending', { scenario: 'uncaught in a topic handler', socketPath });
@@ -168,7 +168,7 @@ test(`${EXITS} × code 1 and the original stack: uncaught in a topic handler`, a
   });
 });
 
-test(`${EXITS} × SIGTERM ends a server that does not handle it`, async (t) => {
+test.serial(`${EXITS} × SIGTERM ends a server that does not handle it`, async (t) => {
   await repeat(t, async () => {
     const child = startChild(t, 'ending', { scenario: 'server, no signal handler', socketPath: tempSocket(t) });
     await child.report('ready');
@@ -181,7 +181,7 @@ test(`${EXITS} × SIGTERM ends a server that does not handle it`, async (t) => {
   });
 });
 
-test(`${EXITS} × SIGTERM and a handler that calls stop(): code 0, file removed`, async (t) => {
+test.serial(`${EXITS} × SIGTERM and a handler that calls stop(): code 0, file removed`, async (t) => {
   await repeat(t, async () => {
     const socketPath = tempSocket(t);
     const child = startChild(t, 'ending', { scenario: 'server that stops on a signal', socketPath });
@@ -200,7 +200,7 @@ test(`${EXITS} × SIGTERM and a handler that calls stop(): code 0, file removed`
   });
 });
 
-test(`${EXITS} × SIGTERM and a handler that calls disconnect(): code 0`, async (t) => {
+test.serial(`${EXITS} × SIGTERM and a handler that calls disconnect(): code 0`, async (t) => {
   const { socketPath, server } = await host(t);
   await repeat(t, async () => {
     const child = startChild(t, 'ending', { scenario: 'client that disconnects on a signal', socketPath });
@@ -219,7 +219,7 @@ for (const [scenario, connects] of [
   ['server, no signal handler', false],
   ['client that disconnects on a signal', true],
 ] as const) {
-  test(`stays alive: ${scenario}`, async (t) => {
+  test.serial(`stays alive: ${scenario}`, async (t) => {
     const { socketPath } = await host(t);
     const child = startChild(t, 'ending', { scenario, socketPath: connects ? socketPath : tempSocket(t) });
     await child.report('ready');

@@ -74,3 +74,7 @@ test('leaves no trace on the server', async (t) => {
   ]);
   t.like(server.getStats(), { connectedClients: 1, totalConnections: 1 });
 });
+
+test('waiting for a server at no address is a TypeError', async (t) => {
+  await t.throwsAsync(SmartIpc.waitForServer({ timeoutMs: 50 } as any), { instanceOf: TypeError, message: /socketPath/ });
+});

@@ -54,7 +54,10 @@ fn find(number: u32) -> Result<Arc<Endpoint>> {
 pub fn open_mailbox(env: Env, bell: Function<'_, (), ()>) -> Result<u32> {
     let number = endpoint::next_number();
     let mailbox = Arc::new(Mailbox::new(&bell)?);
-    let open = Open { mailbox: mailbox.clone(), lease: Rc::new(Lease::new()) };
+    let open = Open {
+        mailbox: mailbox.clone(),
+        lease: Rc::new(Lease::new()),
+    };
     MAILBOXES.with_borrow_mut(|all| all.insert(number, open));
     // Added after the bell, so it runs before Node takes the bell away.
     env.add_env_cleanup_hook(number, move |number| {
@@ -80,14 +83,21 @@ fn open<O, H>(
     wrap: impl FnOnce(H) -> Handle,
 ) -> Result<u32> {
     let (mailbox, lease) = MAILBOXES
-        .with_borrow(|all| all.get(&mailbox).map(|open| (open.mailbox.clone(), open.lease.clone())))
+        .with_borrow(|all| {
+            all.get(&mailbox)
+                .map(|open| (open.mailbox.clone(), open.lease.clone()))
+        })
         .ok_or_else(|| Error::from_reason("the environment is going away"))?;
     let runtime = lease
         .handle()
         .map_err(|error| Error::from_reason(format!("cannot start the I/O thread: {error}")))?;
     let number = endpoint::next_number();
     let names = Arc::new(Names::default());
-    let post = Post { number, names: names.clone(), mailbox: mailbox.clone() };
+    let post = Post {
+        number,
+        names: names.clone(),
+        mailbox: mailbox.clone(),
+    };
     let handle = wrap(make(options, runtime, Arc::new(post)));
     endpoint::add(number, handle, names, mailbox);
     Ok(number)
@@ -96,13 +106,23 @@ fn open<O, H>(
 /// Makes a server that does not listen yet; returns its number.
 #[napi(catch_unwind)]
 pub fn open_server(mailbox: u32, options: JsServerOptions) -> Result<u32> {
-    open(mailbox, ServerOptions::from(options), Server::new, Handle::Server)
+    open(
+        mailbox,
+        ServerOptions::from(options),
+        Server::new,
+        Handle::Server,
+    )
 }
 
 /// Makes a client that is not connected yet; returns its number.
 #[napi(catch_unwind)]
 pub fn open_client(mailbox: u32, options: JsClientOptions) -> Result<u32> {
-    open(mailbox, ClientOptions::from(options), Client::new, Handle::Client)
+    open(
+        mailbox,
+        ClientOptions::from(options),
+        Client::new,
+        Handle::Client,
+    )
 }
 
 /// Closes an endpoint that nobody refers to any more.
@@ -156,11 +176,23 @@ pub fn connect(endpoint: u32, op: u32, wait_for_ready: Option<u32>) -> Result<()
 /// Subscribes or unsubscribes a client; ends as a request does. 0 or 2 as for
 /// messages, or an error as text.
 #[napi(catch_unwind)]
-pub fn subscribe(endpoint: u32, op: u32, topic: String, on: bool, timeout: u32) -> Result<Option<String>> {
+pub fn subscribe(
+    endpoint: u32,
+    op: u32,
+    topic: String,
+    on: bool,
+    timeout: u32,
+) -> Result<Option<String>> {
     let endpoint = find(endpoint)?;
-    let Handle::Client(client) = &endpoint.handle else { return Ok(None) };
+    let Handle::Client(client) = &endpoint.handle else {
+        return Ok(None);
+    };
     let timeout = Some(Duration::from_millis(timeout.into()));
-    let call: Call = Call::Subscribe { topic: Bytes::from(topic), on, timeout };
+    let call: Call = Call::Subscribe {
+        topic: Bytes::from(topic),
+        on,
+        timeout,
+    };
     let result = client.call(op, call);
     client.flush();
     Ok(result.err().map(|error| failed(&error)))
@@ -171,9 +203,9 @@ pub fn subscribe(endpoint: u32, op: u32, topic: String, on: bool, timeout: u32) 
 pub fn cancel(endpoint: u32, conn: u32, op: u32) -> Result<bool> {
     Ok(match &find(endpoint)?.handle {
         Handle::Client(client) => client.cancel(op),
-        Handle::Server(server) => {
-            server.with(conn, |session, now| session.cancel(op, now)).unwrap_or(false)
-        }
+        Handle::Server(server) => server
+            .with(conn, |session, now| session.cancel(op, now))
+            .unwrap_or(false),
     })
 }
 
@@ -187,16 +219,24 @@ pub fn fail(
     name: String,
     code: String,
 ) -> Result<()> {
-    let failure = Failure { message, name, code };
+    let failure = Failure {
+        message,
+        name,
+        code,
+    };
     // If the connection is over nobody waits for it.
-    let _ = find(endpoint)?.handle.with(conn, |session, now| session.fail(id, failure, now));
+    let _ = find(endpoint)?
+        .handle
+        .with(conn, |session, now| session.fail(id, failure, now));
     Ok(())
 }
 
 /// Counts a message that could not be used.
 #[napi(catch_unwind)]
 pub fn count_error(endpoint: u32, conn: u32) -> Result<()> {
-    let _ = find(endpoint)?.handle.with(conn, |session, _| session.count_error());
+    let _ = find(endpoint)?
+        .handle
+        .with(conn, |session, _| session.count_error());
     Ok(())
 }
 
@@ -207,7 +247,11 @@ fn shared_body(encoding: u32, text: Option<String>, bytes: Option<Uint8Array>) -
         (None, Some(bytes)) => Bytes::copy_from_slice(&bytes),
         (None, None) => Bytes::new(),
     };
-    Body { headers: None, encoding: encoding.unwrap_or(Encoding::None), payload }
+    Body {
+        headers: None,
+        encoding: encoding.unwrap_or(Encoding::None),
+        payload,
+    }
 }
 
 /// Sends one message to many clients of a server.
@@ -221,7 +265,9 @@ pub fn broadcast(
     bytes: Option<Uint8Array>,
 ) -> Result<Option<String>> {
     let endpoint = find(endpoint)?;
-    let Handle::Server(server) = &endpoint.handle else { return Ok(None) };
+    let Handle::Server(server) = &endpoint.handle else {
+        return Ok(None);
+    };
     let name = endpoint.names.lock().text(name);
     let result = server.broadcast(&conns, name, shared_body(encoding, text, bytes));
     Ok(result.err().map(|error| failed(&error)))
@@ -237,7 +283,9 @@ pub fn publish_from_server(
     bytes: Option<Uint8Array>,
 ) -> Result<Option<String>> {
     let endpoint = find(endpoint)?;
-    let Handle::Server(server) = &endpoint.handle else { return Ok(None) };
+    let Handle::Server(server) = &endpoint.handle else {
+        return Ok(None);
+    };
     let result = server.publish(&topic, shared_body(encoding, text, bytes));
     Ok(result.err().map(|error| failed(&error)))
 }
@@ -255,7 +303,9 @@ pub fn disconnect_client(endpoint: u32, conn: u32, message: String) -> Result<()
 #[napi(catch_unwind)]
 pub fn client_info(endpoint: u32, conn: u32) -> Result<Option<String>> {
     let endpoint = find(endpoint)?;
-    let Handle::Server(server) = &endpoint.handle else { return Ok(None) };
+    let Handle::Server(server) = &endpoint.handle else {
+        return Ok(None);
+    };
     Ok(server.client_info(conn).map(|info| {
         json!({
             "connectedAt": info.connected_at,
@@ -270,7 +320,9 @@ pub fn client_info(endpoint: u32, conn: u32) -> Result<Option<String>> {
 #[napi(catch_unwind)]
 pub fn address(endpoint: u32) -> Result<Option<String>> {
     let endpoint = find(endpoint)?;
-    let Handle::Server(server) = &endpoint.handle else { return Ok(None) };
+    let Handle::Server(server) = &endpoint.handle else {
+        return Ok(None);
+    };
     Ok(server.address().map(|address| {
         match address {
             Address::Path(path) => json!(path.to_string_lossy()),
@@ -291,8 +343,11 @@ pub fn stats(endpoint: u32) -> Result<String> {
 }
 
 fn describe_stats(stats: &Stats) -> String {
-    let closes: serde_json::Map<String, serde_json::Value> =
-        stats.closes.iter().map(|(reason, count)| (reason.as_str().to_owned(), json!(count))).collect();
+    let closes: serde_json::Map<String, serde_json::Value> = stats
+        .closes
+        .iter()
+        .map(|(reason, count)| (reason.as_str().to_owned(), json!(count)))
+        .collect();
     let counters = &stats.counters;
     json!({
         "messagesSent": counters.messages_sent,
@@ -321,11 +376,20 @@ pub fn probe(mailbox: u32, options: JsClientOptions, timeout: u32) -> Result<u32
     let options = ClientOptions::from(options);
     let address = options.address.clone();
     let (mail, lease) = MAILBOXES
-        .with_borrow(|all| all.get(&mailbox).map(|open| (open.mailbox.clone(), open.lease.clone())))
+        .with_borrow(|all| {
+            all.get(&mailbox)
+                .map(|open| (open.mailbox.clone(), open.lease.clone()))
+        })
         .ok_or_else(|| Error::from_reason("the environment is going away"))?;
-    let runtime = lease.handle().map_err(|error| Error::from_reason(error.to_string()))?;
+    let runtime = lease
+        .handle()
+        .map_err(|error| Error::from_reason(error.to_string()))?;
     let number = endpoint::next_number();
-    let post = Post { number, names: Arc::default(), mailbox: mail };
+    let post = Post {
+        number,
+        names: Arc::default(),
+        mailbox: mail,
+    };
     let until = Instant::now() + Duration::from_millis(timeout.into());
     runtime.spawn(async move {
         let result = crate::ipc::client::probe(&address, until).await;

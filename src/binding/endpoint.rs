@@ -129,7 +129,11 @@ pub(super) fn next_number() -> u32 {
 }
 
 pub(super) fn add(number: u32, handle: Handle, names: Arc<Names>, mailbox: Arc<Mailbox>) {
-    let endpoint = Arc::new(Endpoint { handle, names, mailbox });
+    let endpoint = Arc::new(Endpoint {
+        handle,
+        names,
+        mailbox,
+    });
     ENDPOINTS.with_borrow_mut(|endpoints| endpoints.insert(number, endpoint));
 }
 
@@ -161,7 +165,10 @@ pub(super) fn remove_all(mailbox: &Weak<Mailbox>) {
             .filter(|(_, endpoint)| std::ptr::eq(Arc::as_ptr(&endpoint.mailbox), mailbox.as_ptr()))
             .map(|(number, _)| *number)
             .collect();
-        numbers.into_iter().filter_map(|number| endpoints.remove(&number)).collect()
+        numbers
+            .into_iter()
+            .filter_map(|number| endpoints.remove(&number))
+            .collect()
     });
     for endpoint in gone {
         endpoint.handle.abandon();

@@ -44,7 +44,14 @@ pub(super) fn register(env: &Env, exports: &Object<'_>) -> Result<()> {
         // SAFETY: called while the module is initialised, on its thread, with
         // its env; names are NUL-terminated.
         check_status!(unsafe {
-            sys::napi_create_function(env.raw(), name.as_ptr(), -1, callback, ptr::null_mut(), &mut function)
+            sys::napi_create_function(
+                env.raw(),
+                name.as_ptr(),
+                -1,
+                callback,
+                ptr::null_mut(),
+                &mut function,
+            )
         })?;
         // SAFETY: as above.
         check_status!(unsafe {
@@ -66,7 +73,13 @@ unsafe extern "C" fn enter<C: Callback>(
     // SAFETY: Node-API called us with them.
     let args = unsafe { Arguments::of(env, info) };
     catch_unwind(AssertUnwindSafe(|| C::call(&args))).unwrap_or_else(|_| {
-        failure(env, &Error::local(ErrorCode::Internal, "A bug in smartipc-native; please report it"))
+        failure(
+            env,
+            &Error::local(
+                ErrorCode::Internal,
+                "A bug in smartipc-native; please report it",
+            ),
+        )
     })
 }
 
@@ -86,7 +99,9 @@ struct PayloadAt {
 }
 
 fn body(args: &Arguments<9>, at: PayloadAt, headers: Option<usize>) -> Body<JsPayload> {
-    let encoding = u8::try_from(args.u32(at.encoding)).ok().and_then(Encoding::from_number);
+    let encoding = u8::try_from(args.u32(at.encoding))
+        .ok()
+        .and_then(Encoding::from_number);
     let encoding = encoding.unwrap_or(Encoding::None);
     Body {
         headers: headers.and_then(|at| args.text(at)),
@@ -125,10 +140,20 @@ mod message {
 
     impl Callback for Call {
         fn call(args: &Arguments<9>) -> sys::napi_value {
-            let Some(endpoint) = endpoint::get(args.u32(0)) else { return failure(args.env, &gone()) };
+            let Some(endpoint) = endpoint::get(args.u32(0)) else {
+                return failure(args.env, &gone());
+            };
             let (conn, op) = (args.u32(1), args.u32(2));
             let name = name(&endpoint, args.u32(3));
-            let body = body(args, PayloadAt { encoding: 4, payload: 5, units: 6 }, Some(7));
+            let body = body(
+                args,
+                PayloadAt {
+                    encoding: 4,
+                    payload: 5,
+                    units: 6,
+                },
+                Some(7),
+            );
             let result = match &endpoint.handle {
                 Handle::Client(client) => client.call(op, super::Call::Message { name, body }),
                 Handle::Server(server) => server
@@ -150,18 +175,37 @@ mod request {
 
     impl Callback for Call {
         fn call(args: &Arguments<9>) -> sys::napi_value {
-            let Some(endpoint) = endpoint::get(args.u32(0)) else { return failure(args.env, &gone()) };
+            let Some(endpoint) = endpoint::get(args.u32(0)) else {
+                return failure(args.env, &gone());
+            };
             let (conn, op) = (args.u32(1), args.u32(2));
             let name = name(&endpoint, args.u32(3));
-            let body = body(args, PayloadAt { encoding: 4, payload: 5, units: 6 }, Some(7));
+            let body = body(
+                args,
+                PayloadAt {
+                    encoding: 4,
+                    payload: 5,
+                    units: 6,
+                },
+                Some(7),
+            );
             let timeout = match args.u32(8) {
                 0 => None,
                 millis => Some(Duration::from_millis(millis.into())),
             };
             let result = match &endpoint.handle {
-                Handle::Client(client) => client.call(op, super::Call::Request { name, body, timeout }),
+                Handle::Client(client) => client.call(
+                    op,
+                    super::Call::Request {
+                        name,
+                        body,
+                        timeout,
+                    },
+                ),
                 Handle::Server(server) => server
-                    .with(conn, |session, now| session.request(op, name, body, timeout, now))
+                    .with(conn, |session, now| {
+                        session.request(op, name, body, timeout, now)
+                    })
                     .and_then(|sent| sent)
                     .map(Taken::from),
             };
@@ -178,11 +222,23 @@ mod publish {
 
     impl Callback for Call {
         fn call(args: &Arguments<9>) -> sys::napi_value {
-            let Some(endpoint) = endpoint::get(args.u32(0)) else { return failure(args.env, &gone()) };
+            let Some(endpoint) = endpoint::get(args.u32(0)) else {
+                return failure(args.env, &gone());
+            };
             let topic = name(&endpoint, args.u32(2));
-            let body = body(args, PayloadAt { encoding: 3, payload: 4, units: 5 }, None);
+            let body = body(
+                args,
+                PayloadAt {
+                    encoding: 3,
+                    payload: 4,
+                    units: 5,
+                },
+                None,
+            );
             let result = match &endpoint.handle {
-                Handle::Client(client) => client.call(args.u32(1), super::Call::Publish { topic, body }),
+                Handle::Client(client) => {
+                    client.call(args.u32(1), super::Call::Publish { topic, body })
+                }
                 Handle::Server(_) => Err(gone()),
             };
             sent(args.env, result)
@@ -199,10 +255,23 @@ mod respond {
 
     impl Callback for Call {
         fn call(args: &Arguments<9>) -> sys::napi_value {
-            let Some(endpoint) = endpoint::get(args.u32(0)) else { return value::undefined(args.env) };
+            let Some(endpoint) = endpoint::get(args.u32(0)) else {
+                return value::undefined(args.env);
+            };
             let (conn, id) = (args.u32(1), args.u32(2));
-            let body = body(args, PayloadAt { encoding: 3, payload: 4, units: 5 }, None);
-            match endpoint.handle.with(conn, |session, now| session.respond(id, body, now)) {
+            let body = body(
+                args,
+                PayloadAt {
+                    encoding: 3,
+                    payload: 4,
+                    units: 5,
+                },
+                None,
+            );
+            match endpoint
+                .handle
+                .with(conn, |session, now| session.respond(id, body, now))
+            {
                 Ok(Err(error)) => failure(args.env, &error),
                 Ok(Ok(())) | Err(_) => value::undefined(args.env),
             }
@@ -254,8 +323,12 @@ mod drain {
 
     impl Callback for Call {
         fn call(args: &Arguments<9>) -> sys::napi_value {
-            let Some(mailbox) = control::mailbox(args.u32(0)) else { return value::undefined(args.env) };
-            let (Some(batch), more) = mailbox.take() else { return value::undefined(args.env) };
+            let Some(mailbox) = control::mailbox(args.u32(0)) else {
+                return value::undefined(args.env);
+            };
+            let (Some(batch), more) = mailbox.take() else {
+                return value::undefined(args.env);
+            };
             // SAFETY: no JavaScript runs while the words are written.
             let words = unsafe { args.words(1) };
             if let Some((prefix, records)) = words.split_at_mut_checked(PREFIX) {
@@ -288,15 +361,21 @@ mod drain {
     /// and gives the signs of life that peers wait for: that this thread has
     /// come here is what they ask.
     fn settle_accounts(batch: &Batch) {
-        let Some(endpoint) = endpoint::get(batch.endpoint) else { return };
+        let Some(endpoint) = endpoint::get(batch.endpoint) else {
+            return;
+        };
         for (conn, bytes) in &batch.taken {
-            let _ = endpoint.handle.with(*conn, |session, now| session.taken(*bytes, now));
+            let _ = endpoint
+                .handle
+                .with(*conn, |session, now| session.taken(*bytes, now));
         }
         if let Handle::Server(server) = &endpoint.handle {
             batch.arrivals.iter().for_each(|conn| server.let_in(*conn));
         }
         for conn in &batch.pings {
-            let _ = endpoint.handle.with(*conn, |session, now| session.pong(now));
+            let _ = endpoint
+                .handle
+                .with(*conn, |session, now| session.pong(now));
         }
         if !batch.pings.is_empty() {
             endpoint.handle.flush();

@@ -70,8 +70,15 @@ impl Batches {
     /// The batch that the next record goes to.
     pub(super) fn next(&mut self) -> &mut Batch {
         let endpoint = self.endpoint;
-        if !self.queue.back().is_some_and(|batch| batch.has_room(endpoint)) {
-            self.queue.push_back(Batch { endpoint, ..Batch::default() });
+        if !self
+            .queue
+            .back()
+            .is_some_and(|batch| batch.has_room(endpoint))
+        {
+            self.queue.push_back(Batch {
+                endpoint,
+                ..Batch::default()
+            });
         }
         match self.queue.back_mut() {
             Some(batch) => batch,
@@ -109,7 +116,10 @@ impl Mailbox {
             .build_threadsafe_function::<()>()
             .weak::<true>()
             .build()?;
-        Ok(Self { state: Mutex::default(), bell: Mutex::new(Some(bell)) })
+        Ok(Self {
+            state: Mutex::default(),
+            bell: Mutex::new(Some(bell)),
+        })
     }
 
     /// Adds records of one endpoint and rings, unless it has rung already.
@@ -148,7 +158,11 @@ impl Mailbox {
 
     /// The environment goes away: no more calls into it.
     pub(super) fn close(&self) {
-        let bell = self.bell.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let bell = self
+            .bell
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         drop(bell);
         let mut state = self.lock();
         state.closed = true;

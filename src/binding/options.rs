@@ -130,7 +130,10 @@ impl From<JsServerOptions> for ServerOptions {
             _ => SlowConsumer::Disconnect,
         };
         set(&mut options.no_delay, js.common.no_delay);
-        set(&mut options.max_clients, js.max_clients.map(|count| count as usize));
+        set(
+            &mut options.max_clients,
+            js.max_clients.map(|count| count as usize),
+        );
         set(&mut options.cleanup, js.cleanup);
         set(&mut options.socket_mode, js.socket_mode);
         options.allowed_uids = js.allowed_uids;
@@ -149,14 +152,19 @@ impl From<JsClientOptions> for ClientOptions {
         set(&mut options.client_only, js.client_only);
         set(&mut options.no_delay, js.common.no_delay);
         set_time(&mut options.register_timeout, js.register_timeout);
-        let mut retry = ConnectRetry { max_attempts: js.retry_max_attempts, ..ConnectRetry::default() };
+        let mut retry = ConnectRetry {
+            max_attempts: js.retry_max_attempts,
+            ..ConnectRetry::default()
+        };
         set(&mut retry.enabled, js.retry_enabled);
         set_time(&mut retry.initial_delay, js.retry_initial_delay);
         set_time(&mut retry.max_delay, js.retry_max_delay);
         set_time(&mut retry.total_timeout, js.retry_total_timeout);
         options.retry = retry;
-        let mut reconnect =
-            Reconnect { max_attempts: js.reconnect_max_attempts, ..Reconnect::default() };
+        let mut reconnect = Reconnect {
+            max_attempts: js.reconnect_max_attempts,
+            ..Reconnect::default()
+        };
         set(&mut reconnect.enabled, js.reconnect);
         set_time(&mut reconnect.delay, js.reconnect_delay);
         set_time(&mut reconnect.max_delay, js.reconnect_max_delay);

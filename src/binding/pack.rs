@@ -40,10 +40,21 @@ pub(super) fn pack(batches: &mut Batches, names: &NameTable, conn: ConnId, notic
     match notice {
         Notice::Event(event) => pack_event(batch, names, conn, event),
         Notice::Connected(connected) => {
-            record(batch, CONNECTED, conn, 0, 0, &json_body(&describe(&connected)));
+            record(
+                batch,
+                CONNECTED,
+                conn,
+                0,
+                0,
+                &json_body(&describe(&connected)),
+            );
             batch.arrivals.push(conn);
         }
-        Notice::Disconnected { reason, message, again } => {
+        Notice::Disconnected {
+            reason,
+            message,
+            again,
+        } => {
             let text = json!({ "reason": reason.as_str(), "message": message, "again": again });
             record(batch, DISCONNECTED, conn, 0, 0, &json_body(&text));
         }
@@ -54,7 +65,10 @@ pub(super) fn pack(batches: &mut Batches, names: &NameTable, conn: ConnId, notic
         Notice::Settled { op, result: Ok(()) } => {
             record(batch, SETTLED, conn, op, 0, &Body::none());
         }
-        Notice::Settled { op, result: Err(error) } => {
+        Notice::Settled {
+            op,
+            result: Err(error),
+        } => {
             record(batch, SETTLED, conn, op, 0, &error_body(&error, None));
         }
         Notice::GaveUp(error) => record(batch, GAVE_UP, conn, 0, 0, &error_body(&error, None)),
@@ -74,7 +88,11 @@ fn pack_event(batch: &mut Batch, names: &NameTable, conn: ConnId, event: Event) 
             let name = number(batch, names, &name);
             record(batch, REQUEST, conn, id, name, &body);
         }
-        Event::Topic { topic, publisher, body } => {
+        Event::Topic {
+            topic,
+            publisher,
+            body,
+        } => {
             give_back(batch, conn, size_of(&topic, &body) + publisher.len());
             let name = number(batch, names, &topic);
             let publisher = extra(batch, Extra::Text(publisher));
@@ -87,7 +105,14 @@ fn pack_event(batch: &mut Batch, names: &NameTable, conn: ConnId, event: Event) 
         Event::Cancelled { id } => record(batch, CANCELLED, conn, id, 0, &Body::none()),
         Event::Drained => record(batch, DRAINED, conn, 0, 0, &Body::none()),
         Event::HeartbeatTimeout(error) => {
-            record(batch, HEARTBEAT_TIMEOUT, conn, 0, 0, &error_body(&error, None));
+            record(
+                batch,
+                HEARTBEAT_TIMEOUT,
+                conn,
+                0,
+                0,
+                &error_body(&error, None),
+            );
         }
         Event::Ping => batch.pings.push(conn),
         // The core keeps these to itself.
@@ -121,7 +146,9 @@ fn record(batch: &mut Batch, kind: u32, conn: ConnId, id: u32, name: u32, body: 
         }
     };
     let encoding = body.encoding as u32 | place;
-    batch.heads.extend_from_slice(&[kind, conn, id, name, encoding, at, length, headers]);
+    batch
+        .heads
+        .extend_from_slice(&[kind, conn, id, name, encoding, at, length, headers]);
 }
 
 fn extra(batch: &mut Batch, extra: Extra) -> u32 {

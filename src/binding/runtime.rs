@@ -26,7 +26,10 @@ struct Shared {
     running: Option<Running>,
 }
 
-static SHARED: Mutex<Shared> = Mutex::new(Shared { users: 0, running: None });
+static SHARED: Mutex<Shared> = Mutex::new(Shared {
+    users: 0,
+    running: None,
+});
 
 /// One environment's share of the runtime.
 pub(super) struct Lease(());
@@ -55,11 +58,17 @@ impl Lease {
             .build()?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel();
-        let thread = std::thread::Builder::new().name("smartipc-io".to_owned()).spawn(move || {
-            let _ = runtime.block_on(stopped);
-            runtime.shutdown_timeout(SHUTDOWN);
-        })?;
-        shared.running = Some(Running { handle: handle.clone(), stop, thread });
+        let thread = std::thread::Builder::new()
+            .name("smartipc-io".to_owned())
+            .spawn(move || {
+                let _ = runtime.block_on(stopped);
+                runtime.shutdown_timeout(SHUTDOWN);
+            })?;
+        shared.running = Some(Running {
+            handle: handle.clone(),
+            stop,
+            thread,
+        });
         Ok(handle)
     }
 }
@@ -69,7 +78,11 @@ impl Drop for Lease {
         let ended = {
             let mut shared = lock();
             shared.users -= 1;
-            if shared.users == 0 { shared.running.take() } else { None }
+            if shared.users == 0 {
+                shared.running.take()
+            } else {
+                None
+            }
         };
         if let Some(running) = ended {
             let _ = running.stop.send(());

@@ -65,7 +65,12 @@ impl<const N: usize> Arguments<N> {
             return None;
         }
         let mut out = BytesMut::new();
-        Text { env: self.env, value: self.raw(at), units: length }.append_to(&mut out);
+        Text {
+            env: self.env,
+            value: self.raw(at),
+            units: length,
+        }
+        .append_to(&mut out);
         Some(out.freeze())
     }
 
@@ -73,7 +78,11 @@ impl<const N: usize> Arguments<N> {
     pub(super) fn payload(&self, at: usize, is_text: bool, units: u32) -> JsPayload {
         let value = self.raw(at);
         if is_text {
-            return JsPayload::Text(Text { env: self.env, value, units: units as usize });
+            return JsPayload::Text(Text {
+                env: self.env,
+                value,
+                units: units as usize,
+            });
         }
         let (mut data, mut length) = (ptr::null_mut(), 0);
         // SAFETY: see the module; on a wrong type the length stays 0.
@@ -88,7 +97,10 @@ impl<const N: usize> Arguments<N> {
                 ptr::null_mut(),
             );
         }
-        JsPayload::Raw { data: data.cast(), length }
+        JsPayload::Raw {
+            data: data.cast(),
+            length,
+        }
     }
 
     /// The elements of a `Uint32Array`, for writing.
@@ -132,7 +144,13 @@ impl Payload for Text {
         if self.units > GUESS_UNITS {
             // SAFETY: see the module; asks for the length only.
             unsafe {
-                sys::napi_get_value_string_utf8(self.env, self.value, ptr::null_mut(), 0, &mut room);
+                sys::napi_get_value_string_utf8(
+                    self.env,
+                    self.value,
+                    ptr::null_mut(),
+                    0,
+                    &mut room,
+                );
             }
         }
         // One more for the NUL that Node-API adds.
@@ -234,7 +252,12 @@ pub(super) fn array(env: sys::napi_env, length: usize) -> sys::napi_value {
     value
 }
 
-pub(super) fn set_element(env: sys::napi_env, array: sys::napi_value, at: usize, item: sys::napi_value) {
+pub(super) fn set_element(
+    env: sys::napi_env,
+    array: sys::napi_value,
+    at: usize,
+    item: sys::napi_value,
+) {
     // SAFETY: see the module.
     unsafe { sys::napi_set_element(env, array, at as u32, item) };
 }

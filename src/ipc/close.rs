@@ -121,9 +121,10 @@ impl CloseReason {
     /// The error of a call that this close cut short.
     pub fn to_error(self, may_have_run: bool) -> Error {
         let error = match self {
-            CloseReason::Local => {
-                Error::local(ErrorCode::Disconnected, "The connection was closed by disconnect()")
-            }
+            CloseReason::Local => Error::local(
+                ErrorCode::Disconnected,
+                "The connection was closed by disconnect()",
+            ),
             CloseReason::ServerStopping => {
                 Error::peer(ErrorCode::ServerStopping, "The server is stopping")
             }

@@ -47,7 +47,11 @@ pub fn pipe_name(path: &str) -> String {
     // Pipe names may have 256 characters in all.
     let tail_start = plain.char_indices().rev().nth(180).map_or(0, |(at, _)| at);
     let tail = plain.get(tail_start..).unwrap_or_default();
-    format!(r"\\.\pipe\{}-{:016x}", tail.trim_matches('-'), fnv1a(lower.as_bytes()))
+    format!(
+        r"\\.\pipe\{}-{:016x}",
+        tail.trim_matches('-'),
+        fnv1a(lower.as_bytes())
+    )
 }
 
 /// FNV-1a, 64 bit: small, stable across versions, no secret to keep here.

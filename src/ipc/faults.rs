@@ -84,7 +84,8 @@ mod enabled {
     }
 
     fn lock() -> std::sync::MutexGuard<'static, Option<(Plan, u64)>> {
-        PLAN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        PLAN.lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// xorshift64: enough to vary lengths, and the same on every run.
@@ -97,7 +98,9 @@ mod enabled {
 
     pub(super) fn read_limit() -> io::Result<usize> {
         let mut guard = lock();
-        let Some((plan, state)) = guard.as_mut() else { return Ok(usize::MAX) };
+        let Some((plan, state)) = guard.as_mut() else {
+            return Ok(usize::MAX);
+        };
         Ok(match plan.short_reads {
             0 => usize::MAX,
             most => 1 + next(state) % most,
@@ -106,11 +109,13 @@ mod enabled {
 
     pub(super) fn write_limit() -> io::Result<usize> {
         let mut guard = lock();
-        let Some((plan, state)) = guard.as_mut() else { return Ok(usize::MAX) };
+        let Some((plan, state)) = guard.as_mut() else {
+            return Ok(usize::MAX);
+        };
         if let Some(errno) = plan.write_error.take() {
             return Err(io::Error::from_raw_os_error(errno));
         }
-        if plan.block_every > 0 && next(state) % plan.block_every == 0 {
+        if plan.block_every > 0 && next(state).is_multiple_of(plan.block_every) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         Ok(match plan.short_writes {
@@ -120,7 +125,10 @@ mod enabled {
     }
 
     pub(super) fn accept() -> io::Result<()> {
-        match lock().as_mut().and_then(|(plan, _)| plan.accept_errors.pop()) {
+        match lock()
+            .as_mut()
+            .and_then(|(plan, _)| plan.accept_errors.pop())
+        {
             Some(errno) => Err(io::Error::from_raw_os_error(errno)),
             None => Ok(()),
         }

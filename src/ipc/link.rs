@@ -114,12 +114,23 @@ impl Link {
         let deadline = core.linger_until.or_else(|| core.session.deadline());
         core.armed = deadline;
         let written = core.session.output_len() == 0;
-        let over = core.linger_until.is_some_and(|until| written || until <= now);
+        let over = core
+            .linger_until
+            .is_some_and(|until| written || until <= now);
         let done = core.session.is_closed() && over && !core.session.has_events();
         // Output that is merely waiting for the end of its batch is not our business.
         let write = !written && (core.blocked || core.session.is_closed());
-        let deadline = if core.session.has_events() { Some(now) } else { deadline };
-        core.planned = Plan { read: reading, write, deadline, done };
+        let deadline = if core.session.has_events() {
+            Some(now)
+        } else {
+            deadline
+        };
+        core.planned = Plan {
+            read: reading,
+            write,
+            deadline,
+            done,
+        };
         core.planned
     }
 
@@ -152,7 +163,9 @@ impl Link {
 
 impl Core {
     fn read(&mut self) -> bool {
-        let Some(stream) = self.stream.clone() else { return false };
+        let Some(stream) = self.stream.clone() else {
+            return false;
+        };
         SCRATCH.with_borrow_mut(|scratch| {
             for _ in 0..READS_PER_PUMP {
                 if !self.session.wants_read() {
@@ -185,11 +198,15 @@ impl Core {
 
     fn write(&mut self, now: Instant) {
         self.blocked = false;
-        let Some(stream) = self.stream.clone() else { return };
+        let Some(stream) = self.stream.clone() else {
+            return;
+        };
         while self.session.output_len() > 0 {
             match stream.try_write(self.session.output()) {
                 Ok(0) => {
-                    return self.session.close(CloseReason::IoError, "the socket takes nothing");
+                    return self
+                        .session
+                        .close(CloseReason::IoError, "the socket takes nothing");
                 }
                 Ok(count) => self.session.wrote(count, now),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

@@ -36,14 +36,19 @@ impl Sink for Channel {
 
 impl Told {
     /// The first notice that `pick` takes; others before it are dropped.
-    pub fn until<T>(&mut self, what: &str, mut pick: impl FnMut(ConnId, &Notice) -> Option<T>) -> T {
+    pub fn until<T>(
+        &mut self,
+        what: &str,
+        mut pick: impl FnMut(ConnId, &Notice) -> Option<T>,
+    ) -> T {
         let until = Instant::now() + PATIENCE;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let Ok((conn, notice)) = self.notices.recv_timeout(left) else {
                 panic!("no {what} came; seen before: {:?}", self.seen);
             };
-            self.seen.push(format!("{notice:?}").chars().take(120).collect());
+            self.seen
+                .push(format!("{notice:?}").chars().take(120).collect());
             if let Some(found) = pick(conn, &notice) {
                 return found;
             }
@@ -61,7 +66,9 @@ impl Told {
     pub fn answer(&mut self, wanted: u32) -> Result<String, Error> {
         self.until("answer", |_, notice| match notice {
             Notice::Event(Event::Response { id, body }) if *id == wanted => Some(Ok(text(body))),
-            Notice::Event(Event::Failed { id, error, .. }) if *id == wanted => Some(Err(error.clone())),
+            Notice::Event(Event::Failed { id, error, .. }) if *id == wanted => {
+                Some(Err(error.clone()))
+            }
             _ => None,
         })
     }
@@ -74,7 +81,11 @@ pub fn text(body: &Body) -> String {
 pub fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| {
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap()
     })
 }
 
@@ -92,7 +103,10 @@ pub fn unix() -> Address {
 }
 
 pub fn tcp() -> Address {
-    Address::Tcp { host: "127.0.0.1".to_owned(), port: 0 }
+    Address::Tcp {
+        host: "127.0.0.1".to_owned(),
+        port: 0,
+    }
 }
 
 /// A running server whose handlers echo.
@@ -106,7 +120,11 @@ pub struct EchoServer {
 /// in, and reports registrations, ends and faults as lines.
 pub fn echo_server(options: ServerOptions) -> EchoServer {
     let (sender, notices) = mpsc::channel();
-    let server = Server::new(options, runtime().handle().clone(), Arc::new(Channel(sender)));
+    let server = Server::new(
+        options,
+        runtime().handle().clone(),
+        Arc::new(Channel(sender)),
+    );
     server.start(1).unwrap();
     let (lines, told) = mpsc::channel();
     let (started, starting) = mpsc::channel();
@@ -147,7 +165,11 @@ pub fn echo_server(options: ServerOptions) -> EchoServer {
     });
     starting.recv_timeout(PATIENCE).unwrap().unwrap();
     let address = server.address().unwrap();
-    EchoServer { server, address, told }
+    EchoServer {
+        server,
+        address,
+        told,
+    }
 }
 
 impl EchoServer {
@@ -156,7 +178,10 @@ impl EchoServer {
         let until = Instant::now() + PATIENCE;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let line = self.told.recv_timeout(left).unwrap_or_else(|_| panic!("never heard {start}"));
+            let line = self
+                .told
+                .recv_timeout(left)
+                .unwrap_or_else(|_| panic!("never heard {start}"));
             if line.starts_with(start) {
                 return line;
             }
@@ -173,8 +198,19 @@ pub struct TestClient {
 
 pub fn client(options: ClientOptions) -> TestClient {
     let (sender, notices) = mpsc::channel();
-    let client = Client::new(options, runtime().handle().clone(), Arc::new(Channel(sender)));
-    TestClient { client, told: Told { notices, seen: Vec::new() }, next: 0 }
+    let client = Client::new(
+        options,
+        runtime().handle().clone(),
+        Arc::new(Channel(sender)),
+    );
+    TestClient {
+        client,
+        told: Told {
+            notices,
+            seen: Vec::new(),
+        },
+        next: 0,
+    }
 }
 
 impl TestClient {

@@ -4,7 +4,7 @@ import { config, report } from './report.mjs';
 
 const { socketPath, amount } = config;
 const newServer = () => SmartIpc.createServer({ id: 'ending', socketPath });
-const newClient = () => SmartIpc.createClient({ id: 'ending', socketPath, clientId: 'ending' });
+const newClient = () => SmartIpc.createClient({ id: 'ending', socketPath, clientId: `ending-${process.pid}` });
 /** The last thing the program does itself. */
 const done = () => report('done', { at: Date.now() });
 

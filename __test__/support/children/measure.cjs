@@ -46,12 +46,26 @@ const hasProc = process.platform === 'linux';
 
 /**
  * Open descriptors of a process; undefined where the system does not tell.
+ * Programs don't count: Node leaves the one open that a thread was reading
+ * when it was terminated.
  *
  * @param {number | 'self'} pid
  * @returns {number | undefined}
  */
 function descriptors(pid = 'self') {
-  return hasProc ? fs.readdirSync(`/proc/${pid}/fd`).length : undefined;
+  if (!hasProc) return undefined;
+  const targets = fs.readdirSync(`/proc/${pid}/fd`).map((fd) => target(`/proc/${pid}/fd/${fd}`));
+  return targets.filter((file) => file !== undefined && !/\.[cm]?js$/.test(file)).length;
+}
+
+function target(link) {
+  try {
+    return fs.readlinkSync(link);
+  } catch (error) {
+    // The one that was open for listing them.
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /**

@@ -96,7 +96,9 @@ impl Client {
                 Ok(Taken::Queued)
             }
             (Phase::Leaving, _) => Err(CloseReason::Local.to_error(false)),
-            (Phase::Idle, _) => Err(Error::local(ErrorCode::NotConnected, "The client is not connected")),
+            (Phase::Idle, _) => Err(state.ended_with.clone().unwrap_or_else(|| {
+                Error::local(ErrorCode::NotConnected, "The client is not connected")
+            })),
         }
     }
 
@@ -134,11 +136,15 @@ fn apply<P: Payload>(
 ) -> Result<Sent, Error> {
     match call {
         Call::Message { name, body } => session.message(name, body, now),
-        Call::Request { name, body, timeout } => session.request(op, name, body, timeout, now),
+        Call::Request {
+            name,
+            body,
+            timeout,
+        } => session.request(op, name, body, timeout, now),
         Call::Publish { topic, body } => session.publish(topic, body, now),
-        Call::Subscribe { topic, on, timeout } => {
-            session.subscribe(op, topic, on, timeout, now).map(|()| Sent::Accepted)
-        }
+        Call::Subscribe { topic, on, timeout } => session
+            .subscribe(op, topic, on, timeout, now)
+            .map(|()| Sent::Accepted),
     }
 }
 
@@ -146,11 +152,23 @@ impl<P: Payload> Call<P> {
     /// The call with its payload in Rust's memory, so that it can wait.
     pub(super) fn owned(self) -> Call {
         match self {
-            Call::Message { name, body } => Call::Message { name, body: owned(&body) },
-            Call::Request { name, body, timeout } => {
-                Call::Request { name, body: owned(&body), timeout }
-            }
-            Call::Publish { topic, body } => Call::Publish { topic, body: owned(&body) },
+            Call::Message { name, body } => Call::Message {
+                name,
+                body: owned(&body),
+            },
+            Call::Request {
+                name,
+                body,
+                timeout,
+            } => Call::Request {
+                name,
+                body: owned(&body),
+                timeout,
+            },
+            Call::Publish { topic, body } => Call::Publish {
+                topic,
+                body: owned(&body),
+            },
             Call::Subscribe { topic, on, timeout } => Call::Subscribe { topic, on, timeout },
         }
     }
@@ -159,14 +177,20 @@ impl<P: Payload> Call<P> {
 fn owned<P: Payload>(body: &Body<P>) -> Body {
     let mut payload = BytesMut::new();
     body.payload.append_to(&mut payload);
-    Body { headers: body.headers.clone(), encoding: body.encoding, payload: payload.freeze() }
+    Body {
+        headers: body.headers.clone(),
+        encoding: body.encoding,
+        payload: payload.freeze(),
+    }
 }
 
 impl Inner {
     /// Makes the calls that waited, in order. The state is held meanwhile, so
     /// that no later call can overtake them.
     pub(super) fn make_queued(&self, state: &mut State, notices: &mut Vec<Notice>) {
-        let Some(link) = state.link.clone() else { return };
+        let Some(link) = state.link.clone() else {
+            return;
+        };
         for queued in state.queue.drain() {
             let op = queued.op;
             let settles = queued.settles();
@@ -189,9 +213,16 @@ impl Queued {
     /// The notice that a waiting call has failed.
     pub(super) fn failed(&self, error: Error) -> Notice {
         if self.settles() {
-            Notice::Event(Event::Failed { id: self.op, error, remote: None })
+            Notice::Event(Event::Failed {
+                id: self.op,
+                error,
+                remote: None,
+            })
         } else {
-            Notice::Settled { op: self.op, result: Err(error) }
+            Notice::Settled {
+                op: self.op,
+                result: Err(error),
+            }
         }
     }
 }

@@ -1,9 +1,12 @@
 //! The client: calls that may be made at any time, and the connection behind
 //! them, which comes, goes and comes back.
 
+mod attempt;
 mod call;
 mod connect;
+mod probe;
 mod queue;
+mod route;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +26,7 @@ use super::server::wall_clock;
 use super::stats::{Counters, Stats};
 
 pub use call::{Call, Taken};
-pub use connect::probe;
+pub use probe::probe;
 use queue::Queue;
 
 /// A client. Cheap to clone.
@@ -54,6 +57,9 @@ struct State {
     /// What to subscribe to after every registration.
     topics: BTreeSet<String>,
     resume: Option<String>,
+    /// Why there is no connection, for calls that come after the news but before
+    /// their owner has read it.
+    ended_with: Option<Error>,
     client_id: Option<String>,
     connected_at: u64,
     past: Past,
@@ -103,7 +109,10 @@ impl Client {
                 runtime,
                 sink,
                 wall: wall_clock(),
-                state: Mutex::new(State { queue, ..State::default() }),
+                state: Mutex::new(State {
+                    queue,
+                    ..State::default()
+                }),
                 queued: Notify::new(),
             }),
         }
@@ -116,18 +125,30 @@ impl Client {
         match state.phase {
             Phase::Up => {
                 drop(state);
-                self.inner.sink.notify(0, Notice::Settled { op, result: Ok(()) });
+                self.inner
+                    .sink
+                    .notify(0, Notice::Settled { op, result: Ok(()) });
             }
             Phase::Leaving => {
                 drop(state);
                 let error = Error::local(ErrorCode::Disconnected, "disconnect() is under way");
-                self.inner.sink.notify(0, Notice::Settled { op, result: Err(error) });
+                self.inner.sink.notify(
+                    0,
+                    Notice::Settled {
+                        op,
+                        result: Err(error),
+                    },
+                );
             }
             Phase::Connecting | Phase::Reconnecting => state.waiting.push(op),
             Phase::Idle => {
                 state.phase = Phase::Connecting;
+                state.ended_with = None;
                 state.waiting.push(op);
-                let task = self.inner.runtime.spawn(connect::supervise(self.inner.clone(), options));
+                let task = self
+                    .inner
+                    .runtime
+                    .spawn(connect::supervise(self.inner.clone(), options));
                 state.task = Some(task.abort_handle());
             }
         }
@@ -183,7 +204,10 @@ impl Client {
         };
         match link {
             Some(link) => Ok(link.with(call)),
-            None => Err(Error::local(ErrorCode::NotConnected, "The connection is over")),
+            None => Err(Error::local(
+                ErrorCode::NotConnected,
+                "The connection is over",
+            )),
         }
     }
 
@@ -247,10 +271,14 @@ impl Inner {
             let mut state = self.state();
             (std::mem::take(&mut state.waiting), state.queue.drain())
         };
-        let mut notices: Vec<Notice> = calls.iter().map(|call| call.failed(error.clone())).collect();
-        notices.extend(
-            waiting.into_iter().map(|op| Notice::Settled { op, result: Err(error.clone()) }),
-        );
+        let mut notices: Vec<Notice> = calls
+            .iter()
+            .map(|call| call.failed(error.clone()))
+            .collect();
+        notices.extend(waiting.into_iter().map(|op| Notice::Settled {
+            op,
+            result: Err(error.clone()),
+        }));
         if !notices.is_empty() {
             self.sink.deliver(0, &mut notices);
         }

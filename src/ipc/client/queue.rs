@@ -27,7 +27,12 @@ impl Queued {
             Call::Subscribe { timeout, .. } => (0, *timeout),
         };
         let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
-        Self { op, call, deadline, cost: size + MESSAGE_OVERHEAD }
+        Self {
+            op,
+            call,
+            deadline,
+            cost: size + MESSAGE_OVERHEAD,
+        }
     }
 
     /// The call, with what is left of its time; none if nothing is.
@@ -38,18 +43,24 @@ impl Queued {
             None => None,
         };
         Some(match &self.call {
-            Call::Message { name, body } => {
-                Call::Message { name: name.clone(), body: body.clone() }
-            }
-            Call::Request { name, body, .. } => {
-                Call::Request { name: name.clone(), body: body.clone(), timeout: left }
-            }
-            Call::Publish { topic, body } => {
-                Call::Publish { topic: topic.clone(), body: body.clone() }
-            }
-            Call::Subscribe { topic, on, .. } => {
-                Call::Subscribe { topic: topic.clone(), on: *on, timeout: left }
-            }
+            Call::Message { name, body } => Call::Message {
+                name: name.clone(),
+                body: body.clone(),
+            },
+            Call::Request { name, body, .. } => Call::Request {
+                name: name.clone(),
+                body: body.clone(),
+                timeout: left,
+            },
+            Call::Publish { topic, body } => Call::Publish {
+                topic: topic.clone(),
+                body: body.clone(),
+            },
+            Call::Subscribe { topic, on, .. } => Call::Subscribe {
+                topic: topic.clone(),
+                on: *on,
+                timeout: left,
+            },
         })
     }
 
@@ -77,7 +88,11 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) fn new(max_calls: usize, max_bytes: usize) -> Self {
-        Self { max_calls, max_bytes, ..Self::default() }
+        Self {
+            max_calls,
+            max_bytes,
+            ..Self::default()
+        }
     }
 
     pub(super) fn bytes(&self) -> usize {

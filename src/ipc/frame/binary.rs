@@ -45,10 +45,17 @@ pub(super) fn encode<P: Payload>(frame: &Frame<P>, wall: u64, out: &mut BytesMut
             put_text(out, name);
             put_body(out, body);
         }
-        Frame::Request { id, timeout, name, body } => {
+        Frame::Request {
+            id,
+            timeout,
+            name,
+            body,
+        } => {
             out.put_u8(REQUEST);
             put_id(out, id);
-            let millis = timeout.map_or(0, |t| u64::try_from(t.as_millis()).unwrap_or(u64::MAX).max(1));
+            let millis = timeout.map_or(0, |t| {
+                u64::try_from(t.as_millis()).unwrap_or(u64::MAX).max(1)
+            });
             varint::put(out, millis);
             put_text(out, name);
             put_body(out, body);
@@ -76,7 +83,11 @@ pub(super) fn encode<P: Payload>(frame: &Frame<P>, wall: u64, out: &mut BytesMut
             put_text(out, topic);
             put_body(out, body);
         }
-        Frame::Topic { topic, publisher, body } => {
+        Frame::Topic {
+            topic,
+            publisher,
+            body,
+        } => {
             out.put_u8(TOPIC);
             put_text(out, topic);
             put_text(out, publisher);
@@ -134,7 +145,9 @@ pub(super) fn decode(mut body: Bytes) -> Result<Frame> {
                 code: take_string(&mut body)?,
             },
         },
-        CANCEL => Frame::Cancel { id: take_id(&mut body)? },
+        CANCEL => Frame::Cancel {
+            id: take_id(&mut body)?,
+        },
         SUBSCRIBE => Frame::Subscribe {
             id: Some(take_id(&mut body)?),
             topic: take_name(&mut body)?,
@@ -189,10 +202,13 @@ fn put_clipped(out: &mut BytesMut, text: &str) {
 fn put_id(out: &mut BytesMut, id: &Id) {
     // A text id belongs to the JSON profile; a connection has one profile, so
     // one can't come here. Zero is never used for a request of ours.
-    varint::put(out, match id {
-        Id::Number(number) => u64::from(*number),
-        Id::Text(_) => 0,
-    });
+    varint::put(
+        out,
+        match id {
+            Id::Number(number) => u64::from(*number),
+            Id::Text(_) => 0,
+        },
+    );
 }
 
 fn put_subscription(out: &mut BytesMut, kind: u8, id: Option<&Id>, topic: &[u8]) {
@@ -288,6 +304,9 @@ fn take_body(input: &mut Bytes) -> Result<Body> {
         }
         _ => {}
     }
-    Ok(Body { headers, encoding, payload })
+    Ok(Body {
+        headers,
+        encoding,
+        payload,
+    })
 }
-

@@ -102,7 +102,10 @@ impl Decoder {
         };
         let size = u32::from_be_bytes(*prefix) as usize;
         if size > self.max {
-            return Err(DecodeError::TooLarge { size, max: self.max });
+            return Err(DecodeError::TooLarge {
+                size,
+                max: self.max,
+            });
         }
         if size == 0 {
             return Err(DecodeError::Protocol("empty frame"));

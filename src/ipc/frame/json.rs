@@ -41,8 +41,15 @@ mod control {
     pub(super) const ERROR_CODE: &str = "errorCode";
     pub(super) const ENCODING: &str = "encoding";
     pub(super) const PUBLISHER: &str = "publisherId";
-    pub(super) const ALL: [&str; 7] =
-        [REQUIRES_RESPONSE, TIMEOUT, ERROR, ERROR_NAME, ERROR_CODE, ENCODING, PUBLISHER];
+    pub(super) const ALL: [&str; 7] = [
+        REQUIRES_RESPONSE,
+        TIMEOUT,
+        ERROR,
+        ERROR_NAME,
+        ERROR_CODE,
+        ENCODING,
+        PUBLISHER,
+    ];
 }
 
 type Result<T> = std::result::Result<T, DecodeError>;
@@ -51,7 +58,11 @@ type Result<T> = std::result::Result<T, DecodeError>;
 const NO_ID: &[u8] = b"0";
 
 pub(super) fn encode<P: Payload>(frame: &Frame<P>, wall: u64, out: &mut BytesMut) {
-    let mut envelope = Writer { out, wall, headers: Vec::new() };
+    let mut envelope = Writer {
+        out,
+        wall,
+        headers: Vec::new(),
+    };
     match frame {
         Frame::Register(id, registration) => {
             envelope.header(control::REQUIRES_RESPONSE, "true");
@@ -62,16 +73,27 @@ pub(super) fn encode<P: Payload>(frame: &Frame<P>, wall: u64, out: &mut BytesMut
         Frame::Registered(id, answer) => {
             envelope.answer(id, REGISTERED);
             match &**answer {
-                Ok(welcome) => envelope.value(&Success { success: true, rest: welcome }),
+                Ok(welcome) => envelope.value(&Success {
+                    success: true,
+                    rest: welcome,
+                }),
                 Err(refusal) => {
                     envelope.string_header(control::ERROR, &refusal.error);
-                    envelope.value(&Success { success: false, rest: refusal });
+                    envelope.value(&Success {
+                        success: false,
+                        rest: refusal,
+                    });
                 }
             }
             envelope.finish(None);
         }
         Frame::Message { name, body } => envelope.message(None, &text(name), body),
-        Frame::Request { id, timeout, name, body } => {
+        Frame::Request {
+            id,
+            timeout,
+            name,
+            body,
+        } => {
             envelope.header(control::REQUIRES_RESPONSE, "true");
             if let Some(timeout) = timeout {
                 envelope.header(control::TIMEOUT, &timeout.as_millis().to_string());
@@ -108,7 +130,11 @@ pub(super) fn encode<P: Payload>(frame: &Frame<P>, wall: u64, out: &mut BytesMut
             envelope.out.put_u8(b'}');
             envelope.finish(body.headers.as_ref());
         }
-        Frame::Topic { topic, publisher, body } => {
+        Frame::Topic {
+            topic,
+            publisher,
+            body,
+        } => {
             if !publisher.is_empty() {
                 envelope.string_header(control::PUBLISHER, &text(publisher));
             }
@@ -128,7 +154,9 @@ pub(super) fn encode<P: Payload>(frame: &Frame<P>, wall: u64, out: &mut BytesMut
             envelope.finish(None);
         }
         Frame::GoAway { reason, message } => {
-            let reason = CloseReason::from_number(*reason).unwrap_or(CloseReason::Peer).as_str();
+            let reason = CloseReason::from_number(*reason)
+                .unwrap_or(CloseReason::Peer)
+                .as_str();
             envelope.head(&Id::Number(0), GO_AWAY, None);
             envelope.value(&serde_json::json!({ "reason": reason, "message": message }));
             envelope.finish(None);
@@ -309,7 +337,9 @@ struct Envelope<'a> {
 }
 
 /// Keeps `null` apart from "not there".
-fn present<'de, D: Deserializer<'de>>(input: D) -> std::result::Result<Option<&'de RawValue>, D::Error> {
+fn present<'de, D: Deserializer<'de>>(
+    input: D,
+) -> std::result::Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(input).map(Some)
 }
 
@@ -346,7 +376,10 @@ pub(super) fn decode(body: &Bytes) -> Result<Frame> {
         return Err(DecodeError::BadJson);
     }
     let mut envelope: Envelope<'_> = parse(body)?;
-    for name in [&envelope.id, &envelope.correlation_id].into_iter().flatten() {
+    for name in [&envelope.id, &envelope.correlation_id]
+        .into_iter()
+        .flatten()
+    {
         check_name(name)?;
     }
     let longest = MAX_NAME + TOPIC_PREFIX.len().max(RESPONSE_SUFFIX.len());
@@ -366,14 +399,23 @@ pub(super) fn decode(body: &Bytes) -> Result<Frame> {
         }
         REGISTERED => {
             let SuccessPayload { success } = envelope.payload_as()?;
-            let answer = if success { Ok(envelope.payload_as()?) } else { Err(envelope.payload_as()?) };
-            let id = envelope.correlation_id.as_deref().map_or(id, |id| number_or_text(body, id));
+            let answer = if success {
+                Ok(envelope.payload_as()?)
+            } else {
+                Err(envelope.payload_as()?)
+            };
+            let id = envelope
+                .correlation_id
+                .as_deref()
+                .map_or(id, |id| number_or_text(body, id));
             return Ok(Frame::Registered(id, Box::new(answer)));
         }
         CANCEL => {
             let payload: IdPayload<'_> = envelope.payload_as()?;
             check_name(&payload.id)?;
-            return Ok(Frame::Cancel { id: Id::Text(owned(body, &payload.id)) });
+            return Ok(Frame::Cancel {
+                id: Id::Text(owned(body, &payload.id)),
+            });
         }
         SUBSCRIBE | UNSUBSCRIBE => {
             let payload: TopicPayload<'_> = envelope.payload_as()?;
@@ -391,17 +433,26 @@ pub(super) fn decode(body: &Bytes) -> Result<Frame> {
             check_topic(&payload.topic)?;
             let topic = owned(body, &payload.topic);
             envelope.payload = payload.payload;
-            return Ok(Frame::Publish { topic, body: envelope.body(body)? });
+            return Ok(Frame::Publish {
+                topic,
+                body: envelope.body(body)?,
+            });
         }
         PING => return Ok(Frame::Ping(id)),
         PONG => {
-            let id = envelope.correlation_id.as_deref().map_or(id, |id| number_or_text(body, id));
+            let id = envelope
+                .correlation_id
+                .as_deref()
+                .map_or(id, |id| number_or_text(body, id));
             return Ok(Frame::Pong(id));
         }
         GO_AWAY => {
             let payload: GoAwayPayload<'_> = envelope.payload_as()?;
             let reason = CloseReason::from_text(&payload.reason).unwrap_or(CloseReason::Peer);
-            return Ok(Frame::GoAway { reason: reason as u8, message: payload.message.into_owned() });
+            return Ok(Frame::GoAway {
+                reason: reason as u8,
+                message: payload.message.into_owned(),
+            });
         }
         _ => {}
     }
@@ -417,14 +468,24 @@ pub(super) fn decode(body: &Bytes) -> Result<Frame> {
                 };
                 Ok(Frame::Failed { id, name, failure })
             }
-            None => Ok(Frame::Response { id, name, body: envelope.body(body)? }),
+            None => Ok(Frame::Response {
+                id,
+                name,
+                body: envelope.body(body)?,
+            }),
         };
     }
     if let Some(topic) = kind.strip_prefix(TOPIC_PREFIX) {
         check_topic(topic)?;
         let topic = owned(body, topic);
-        let publisher = envelope.text(control::PUBLISHER)?.map_or_else(Bytes::new, Bytes::from);
-        return Ok(Frame::Topic { topic, publisher, body: envelope.body(body)? });
+        let publisher = envelope
+            .text(control::PUBLISHER)?
+            .map_or_else(Bytes::new, Bytes::from);
+        return Ok(Frame::Topic {
+            topic,
+            publisher,
+            body: envelope.body(body)?,
+        });
     }
     check_name(&kind)?;
     // Reserved for later versions of this protocol: skipped, unless its sender
@@ -437,17 +498,29 @@ pub(super) fn decode(body: &Bytes) -> Result<Frame> {
         if envelope.id.is_none() {
             return Err(DecodeError::BadEnvelope("a request needs an id"));
         }
-        let timeout = envelope.number(control::TIMEOUT)?.filter(|millis| *millis > 0);
+        let timeout = envelope
+            .number(control::TIMEOUT)?
+            .filter(|millis| *millis > 0);
         let timeout = timeout.map(Duration::from_millis);
-        Ok(Frame::Request { id, timeout, name, body: envelope.body(body)? })
+        Ok(Frame::Request {
+            id,
+            timeout,
+            name,
+            body: envelope.body(body)?,
+        })
     } else {
-        Ok(Frame::Message { name, body: envelope.body(body)? })
+        Ok(Frame::Message {
+            name,
+            body: envelope.body(body)?,
+        })
     }
 }
 
 impl<'a> Envelope<'a> {
     fn payload_as<T: Deserialize<'a>>(&self) -> Result<T> {
-        let payload = self.payload.ok_or(DecodeError::BadEnvelope("payload is missing"))?;
+        let payload = self
+            .payload
+            .ok_or(DecodeError::BadEnvelope("payload is missing"))?;
         // Serde would take an array for a struct too, field by field.
         if !payload.get().starts_with('{') {
             return Err(DecodeError::BadEnvelope("payload of a control message"));
@@ -457,7 +530,11 @@ impl<'a> Envelope<'a> {
     }
 
     fn take<T: Deserialize<'a>>(&mut self, key: &str) -> Result<Option<T>> {
-        match self.headers.as_mut().and_then(|headers| headers.remove(key)) {
+        match self
+            .headers
+            .as_mut()
+            .and_then(|headers| headers.remove(key))
+        {
             None => Ok(None),
             Some(value) => serde_json::from_str(value.get())
                 .map(Some)
@@ -496,7 +573,11 @@ impl<'a> Envelope<'a> {
             }
             _ => None,
         };
-        Ok(Body { headers, encoding, payload })
+        Ok(Body {
+            headers,
+            encoding,
+            payload,
+        })
     }
 }
 
@@ -525,7 +606,9 @@ pub fn is_json(text: &[u8]) -> bool {
 
 fn check_name(name: &str) -> Result<()> {
     if name.len() > MAX_NAME {
-        return Err(DecodeError::BadEnvelope("id and type must have at most 256 bytes"));
+        return Err(DecodeError::BadEnvelope(
+            "id and type must have at most 256 bytes",
+        ));
     }
     Ok(())
 }

@@ -52,6 +52,9 @@ mod tests {
         assert_eq!(take(&mut Bytes::from_static(&[0x80])), None);
         assert_eq!(take(&mut Bytes::from_static(&[0xff; 11])), None);
         let two_bits_in_the_tenth = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2];
-        assert_eq!(take(&mut Bytes::copy_from_slice(&two_bits_in_the_tenth)), None);
+        assert_eq!(
+            take(&mut Bytes::copy_from_slice(&two_bits_in_the_tenth)),
+            None
+        );
     }
 }

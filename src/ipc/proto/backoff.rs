@@ -16,7 +16,11 @@ pub struct Backoff {
 impl Backoff {
     /// Starts at `initial` and grows by `multiplier` up to `max`.
     pub fn new(initial: Duration, max: Duration, multiplier: f64) -> Self {
-        Self { next: initial.min(max), max, multiplier: multiplier.max(1.0) }
+        Self {
+            next: initial.min(max),
+            max,
+            multiplier: multiplier.max(1.0),
+        }
     }
 
     /// The next delay; `random` is in 0.0..=1.0.
@@ -42,7 +46,10 @@ mod tests {
         let ms = Duration::from_millis;
         let mut backoff = Backoff::new(ms(100), ms(1500), 2.0);
         let delays: Vec<_> = (0..6).map(|_| backoff.next_delay(1.0)).collect();
-        assert_eq!(delays, [ms(100), ms(200), ms(400), ms(800), ms(1500), ms(1500)]);
+        assert_eq!(
+            delays,
+            [ms(100), ms(200), ms(400), ms(800), ms(1500), ms(1500)]
+        );
     }
 
     proptest! {

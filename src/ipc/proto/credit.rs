@@ -42,9 +42,15 @@ impl Credit {
             window_bytes,
             received: Amount::default(),
             done: Amount::default(),
-            granted: Amount { messages: window_messages, bytes: window_bytes },
+            granted: Amount {
+                messages: window_messages,
+                bytes: window_bytes,
+            },
             sent: Amount::default(),
-            limit: Amount { messages: u64::MAX, bytes: u64::MAX },
+            limit: Amount {
+                messages: u64::MAX,
+                bytes: u64::MAX,
+            },
         }
     }
 
@@ -127,7 +133,11 @@ mod tests {
     use super::*;
 
     fn credit(messages: u32, bytes: u32) -> Credit {
-        Credit::new(&Limits { window_messages: messages, window_bytes: bytes, ..Limits::default() })
+        Credit::new(&Limits {
+            window_messages: messages,
+            window_bytes: bytes,
+            ..Limits::default()
+        })
     }
 
     #[test]

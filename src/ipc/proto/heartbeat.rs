@@ -29,7 +29,12 @@ pub(super) enum Due {
 impl Heartbeat {
     pub(super) fn new(options: Options, now: Instant) -> Self {
         let grace_until = now + options.grace;
-        Self { options, last_received: now, asked: None, grace_until }
+        Self {
+            options,
+            last_received: now,
+            asked: None,
+            grace_until,
+        }
     }
 
     /// Anything came from the peer.
@@ -89,7 +94,11 @@ mod tests {
 
     fn heartbeat(now: Instant) -> Heartbeat {
         Heartbeat::new(
-            Options { interval: 3 * SECOND, timeout: 10 * SECOND, ..Options::default() },
+            Options {
+                interval: 3 * SECOND,
+                timeout: 10 * SECOND,
+                ..Options::default()
+            },
             now,
         )
     }
@@ -119,7 +128,12 @@ mod tests {
     fn nobody_is_given_up_in_the_grace_period() {
         let start = Instant::now();
         let mut beat = Heartbeat::new(
-            Options { interval: SECOND, timeout: SECOND, grace: 20 * SECOND, ..Options::default() },
+            Options {
+                interval: SECOND,
+                timeout: SECOND,
+                grace: 20 * SECOND,
+                ..Options::default()
+            },
             start,
         );
         assert_eq!(beat.check(start + SECOND), Due::Ping);
@@ -130,7 +144,13 @@ mod tests {
     #[test]
     fn switched_off_it_never_asks() {
         let start = Instant::now();
-        let mut beat = Heartbeat::new(Options { enabled: false, ..Options::default() }, start);
+        let mut beat = Heartbeat::new(
+            Options {
+                enabled: false,
+                ..Options::default()
+            },
+            start,
+        );
         assert_eq!(beat.deadline(), None);
         assert_eq!(beat.check(start + 1000 * SECOND), Due::Nothing);
     }

@@ -129,7 +129,11 @@ impl Outbox {
 
     /// Takes a request back that has not left.
     pub(super) fn withdraw(&mut self, request: u32) {
-        if let Some(at) = self.held.iter().position(|held| held.request == Some(request)) {
+        if let Some(at) = self
+            .held
+            .iter()
+            .position(|held| held.request == Some(request))
+        {
             if let Some(held) = self.held.remove(at) {
                 self.held_cost -= held.cost();
             }

@@ -48,10 +48,17 @@ impl Session {
                 (Role::Client, Frame::Registered(_, answer)) => self.answered(*answer, now),
                 (_, Frame::Ignored) => {}
                 (Role::Client, Frame::GoAway { reason, message }) => self.gone(reason, message),
-                _ => self.close(CloseReason::NotRegistered, "a message before the registration"),
+                _ => self.close(
+                    CloseReason::NotRegistered,
+                    "a message before the registration",
+                ),
             },
             Phase::Open if self.is_foreign(&frame) => {
-                self.break_off(CloseReason::ProtocolError, "a frame of the other profile", now);
+                self.break_off(
+                    CloseReason::ProtocolError,
+                    "a frame of the other profile",
+                    now,
+                );
             }
             Phase::Open => self.dispatch(frame, size, now),
             Phase::Deciding(_) | Phase::Closed(_) => {}
@@ -76,7 +83,8 @@ impl Session {
                 self.events.push(Event::Open(Box::new(welcome)));
             }
             Err(refusal) => {
-                let reason = CloseReason::from_text(&refusal.reason).unwrap_or(CloseReason::Refused);
+                let reason =
+                    CloseReason::from_text(&refusal.reason).unwrap_or(CloseReason::Refused);
                 self.close(self.believed(reason), refusal.error);
             }
         }
@@ -95,9 +103,17 @@ impl Session {
                     self.request_came(id, name, body, size, now);
                 }
             }
-            Frame::Topic { topic, publisher, body } if self.role == Role::Client => {
+            Frame::Topic {
+                topic,
+                publisher,
+                body,
+            } if self.role == Role::Client => {
                 if self.receive_message(size, now) {
-                    self.events.push(Event::Topic { topic, publisher, body });
+                    self.events.push(Event::Topic {
+                        topic,
+                        publisher,
+                        body,
+                    });
                 }
             }
             Frame::Publish { topic, body } if self.role == Role::Server => {
@@ -106,10 +122,16 @@ impl Session {
                 }
             }
             Frame::Subscribe { id, topic } if self.role == Role::Server => {
-                self.events.push(Event::Subscribe { topic, id: none_if_zero(id) });
+                self.events.push(Event::Subscribe {
+                    topic,
+                    id: none_if_zero(id),
+                });
             }
             Frame::Unsubscribe { id, topic } if self.role == Role::Server => {
-                self.events.push(Event::Unsubscribe { topic, id: none_if_zero(id) });
+                self.events.push(Event::Unsubscribe {
+                    topic,
+                    id: none_if_zero(id),
+                });
             }
             Frame::Response { id, body, .. } => self.response_came(&id, body),
             Frame::Failed { id, failure, .. } => self.failure_came(&id, failure),
@@ -144,7 +166,11 @@ impl Session {
             | Frame::Publish { .. }
             | Frame::Subscribe { .. }
             | Frame::Unsubscribe { .. } => {
-                self.break_off(CloseReason::ProtocolError, "a frame for the other role", now);
+                self.break_off(
+                    CloseReason::ProtocolError,
+                    "a frame for the other role",
+                    now,
+                );
             }
         }
     }
@@ -160,7 +186,9 @@ impl Session {
         };
         match self.profile {
             Profile::Binary => size,
-            Profile::Json => name.len() + body.headers.as_ref().map_or(0, Bytes::len) + body.payload.len(),
+            Profile::Json => {
+                name.len() + body.headers.as_ref().map_or(0, Bytes::len) + body.payload.len()
+            }
         }
     }
 
@@ -198,8 +226,19 @@ impl Session {
             self.credit.take(size as u64);
             return self.finished(1, now);
         }
-        self.incoming.insert(local, Incoming { id, name: name.clone(), cancelled: false });
-        self.events.push(Event::Request { id: local, name, body });
+        self.incoming.insert(
+            local,
+            Incoming {
+                id,
+                name: name.clone(),
+                cancelled: false,
+            },
+        );
+        self.events.push(Event::Request {
+            id: local,
+            name,
+            body,
+        });
     }
 
     fn response_came(&mut self, id: &Id, body: Body) {
@@ -238,7 +277,11 @@ impl Session {
         let known = match id {
             Id::Number(number) => Some(*number),
             // Only the JSON profile has to search.
-            Id::Text(_) => self.incoming.iter().find(|(_, it)| it.id == *id).map(|(local, _)| *local),
+            Id::Text(_) => self
+                .incoming
+                .iter()
+                .find(|(_, it)| it.id == *id)
+                .map(|(local, _)| *local),
         };
         let Some(local) = known else { return };
         // The entry stays until the handler has finished: cancelling must not be

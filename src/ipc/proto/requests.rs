@@ -72,7 +72,11 @@ impl Requests {
             .into_iter()
             .filter_map(|id| self.table.remove(&id).map(|pending| (id, pending)))
             .collect();
-        self.earliest = self.table.values().filter_map(|pending| pending.deadline).min();
+        self.earliest = self
+            .table
+            .values()
+            .filter_map(|pending| pending.deadline)
+            .min();
         expired
     }
 

@@ -34,13 +34,23 @@ pub struct Shared {
 impl Shared {
     /// A message or topic message; `wall` is the time for JSON envelopes.
     pub fn new(frame: Frame, wall: u64) -> Self {
-        Self { frame, wall, json: None, binary: None }
+        Self {
+            frame,
+            wall,
+            json: None,
+            binary: None,
+        }
     }
 
     /// The encoded frame; none if JSON can't carry it, for a binary publisher's
     /// "JSON" is checked only where it would spoil another peer's envelope.
     fn bytes(&mut self, profile: Profile) -> Option<Bytes> {
-        let Self { frame, wall, json, binary } = self;
+        let Self {
+            frame,
+            wall,
+            json,
+            binary,
+        } = self;
         let encode = |profile| {
             let mut out = BytesMut::new();
             frame::encode(frame, profile, *wall, u32::MAX as usize, &mut out).ok()?;
@@ -104,10 +114,22 @@ impl Session {
         self.check_pending()?;
         self.check_room()?;
         check_sizes(&name, &body)?;
-        let frame = Frame::Request { id: Id::Number(id), timeout, name: name.clone(), body };
+        let frame = Frame::Request {
+            id: Id::Number(id),
+            timeout,
+            name: name.clone(),
+            body,
+        };
         let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
         // Entered first: queueing marks it as sent if it leaves at once.
-        self.requests.insert(id, Pending { name, deadline, sent: false });
+        self.requests.insert(
+            id,
+            Pending {
+                name,
+                deadline,
+                sent: false,
+            },
+        );
         let sent = self.queue(&frame, Some(id), now);
         if sent.is_err() {
             self.requests.remove(id);
@@ -132,11 +154,26 @@ impl Session {
         self.check_open()?;
         self.check_pending()?;
         let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
-        let name = Bytes::from_static(if subscribe { b"subscribe" } else { b"unsubscribe" });
-        self.requests.insert(id, Pending { name, deadline, sent: true });
+        let name = Bytes::from_static(if subscribe {
+            b"subscribe"
+        } else {
+            b"unsubscribe"
+        });
+        self.requests.insert(
+            id,
+            Pending {
+                name,
+                deadline,
+                sent: true,
+            },
+        );
         let id = Some(Id::Number(id));
         self.control(
-            &if subscribe { Frame::Subscribe { id, topic } } else { Frame::Unsubscribe { id, topic } },
+            &if subscribe {
+                Frame::Subscribe { id, topic }
+            } else {
+                Frame::Unsubscribe { id, topic }
+            },
             now,
         );
         Ok(())
@@ -192,7 +229,10 @@ impl Session {
             self.credit.spend(size);
             self.outbox.push(&frame);
         } else {
-            self.outbox.hold(Held { frame, request: None });
+            self.outbox.hold(Held {
+                frame,
+                request: None,
+            });
         }
         self.outbox.note_stall(now);
     }
@@ -201,14 +241,25 @@ impl Session {
     ///
     /// # Errors
     /// If the answer is too large; then the peer has been told.
-    pub fn respond<P: Payload>(&mut self, id: u32, body: Body<P>, now: Instant) -> Result<(), Error> {
-        let Some(incoming) = self.incoming.remove(&id) else { return Ok(()) };
+    pub fn respond<P: Payload>(
+        &mut self,
+        id: u32,
+        body: Body<P>,
+        now: Instant,
+    ) -> Result<(), Error> {
+        let Some(incoming) = self.incoming.remove(&id) else {
+            return Ok(());
+        };
         if incoming.cancelled {
             self.finished(1, now);
             return Ok(());
         }
         let (id, name) = (incoming.id, incoming.name);
-        let frame = Frame::Response { id: id.clone(), name: name.clone(), body };
+        let frame = Frame::Response {
+            id: id.clone(),
+            name: name.clone(),
+            body,
+        };
         let result = match self.write(&frame, now) {
             Ok(_) => {
                 self.counters.messages_sent += 1;
@@ -232,7 +283,9 @@ impl Session {
 
     /// Answers a request with a failure.
     pub fn fail(&mut self, id: u32, failure: Failure, now: Instant) {
-        let Some(incoming) = self.incoming.remove(&id) else { return };
+        let Some(incoming) = self.incoming.remove(&id) else {
+            return;
+        };
         if !incoming.cancelled {
             self.counters.messages_sent += 1;
             let Incoming { id, name, .. } = incoming;
@@ -243,7 +296,9 @@ impl Session {
 
     /// Our side no longer wants the answer to its request. No event follows.
     pub fn cancel(&mut self, id: u32, now: Instant) -> bool {
-        let Some(pending) = self.requests.remove(id) else { return false };
+        let Some(pending) = self.requests.remove(id) else {
+            return false;
+        };
         if pending.sent {
             self.control(&Frame::Cancel { id: Id::Number(id) }, now);
         } else {
@@ -274,7 +329,14 @@ impl Session {
         let Some(id) = id else { return };
         let name = Bytes::from_static(name);
         match result {
-            Ok(()) => self.control(&Frame::Response { id, name, body: Body::none() }, now),
+            Ok(()) => self.control(
+                &Frame::Response {
+                    id,
+                    name,
+                    body: Body::none(),
+                },
+                now,
+            ),
             Err(error) => {
                 let failure = Failure {
                     message: error.message,
@@ -315,7 +377,10 @@ impl Session {
     }
 
     pub(super) fn say_goodbye(&mut self, reason: CloseReason, message: &str, now: Instant) {
-        let frame = Frame::GoAway { reason: reason as u8, message: message.to_owned() };
+        let frame = Frame::GoAway {
+            reason: reason as u8,
+            message: message.to_owned(),
+        };
         self.control(&frame, now);
     }
 
@@ -324,7 +389,13 @@ impl Session {
             return;
         }
         if let Some(limit) = self.credit.grant(self.requests.len() as u64) {
-            self.control(&Frame::Credit { messages: limit.messages, bytes: limit.bytes }, now);
+            self.control(
+                &Frame::Credit {
+                    messages: limit.messages,
+                    bytes: limit.bytes,
+                },
+                now,
+            );
         }
     }
 
@@ -348,16 +419,27 @@ impl Session {
         now: Instant,
     ) -> Result<Sent, Error> {
         if self.outbox.is_open() && self.may_send() {
-            let size = self.write(frame, now).map_err(|size| Error::too_large(size, self.peer_max))?;
+            let size = self
+                .write(frame, now)
+                .map_err(|size| Error::too_large(size, self.peer_max))?;
             self.credit.spend(size);
             if let Some(id) = request {
                 self.requests.mark_sent(id);
             }
         } else {
             let mut out = BytesMut::new();
-            frame::encode(frame, self.profile, self.wall.at(now), self.peer_max, &mut out)
-                .map_err(|size| Error::too_large(size, self.peer_max))?;
-            self.outbox.hold(Held { frame: out.freeze(), request });
+            frame::encode(
+                frame,
+                self.profile,
+                self.wall.at(now),
+                self.peer_max,
+                &mut out,
+            )
+            .map_err(|size| Error::too_large(size, self.peer_max))?;
+            self.outbox.hold(Held {
+                frame: out.freeze(),
+                request,
+            });
         }
         self.counters.messages_sent += 1;
         self.outbox.note_stall(now);
@@ -369,7 +451,13 @@ impl Session {
     }
 
     fn write<P: Payload>(&mut self, frame: &Frame<P>, now: Instant) -> Result<usize, usize> {
-        frame::encode(frame, self.profile, self.wall.at(now), self.peer_max, self.outbox.ready())
+        frame::encode(
+            frame,
+            self.profile,
+            self.wall.at(now),
+            self.peer_max,
+            self.outbox.ready(),
+        )
     }
 
     /// Lets held messages go as far as credit and room allow.
@@ -378,7 +466,9 @@ impl Session {
             return;
         }
         while self.may_send() {
-            let Some(held) = self.outbox.release() else { break };
+            let Some(held) = self.outbox.release() else {
+                break;
+            };
             self.credit.spend(held.frame.len() - 4);
             self.outbox.push(&held.frame);
             if let Some(id) = held.request {
@@ -399,7 +489,10 @@ impl Session {
         match &self.phase {
             Phase::Open => Ok(()),
             Phase::Closed(reason) => Err(reason.to_error(false)),
-            _ => Err(Error::local(ErrorCode::NotConnected, "The connection is not registered yet")),
+            _ => Err(Error::local(
+                ErrorCode::NotConnected,
+                "The connection is not registered yet",
+            )),
         }
     }
 
@@ -407,7 +500,10 @@ impl Session {
         if self.outbox.is_full() {
             return Err(Error::local(
                 ErrorCode::Backpressure,
-                format!("{} bytes wait already; the peer does not keep up", self.outbox.queued()),
+                format!(
+                    "{} bytes wait already; the peer does not keep up",
+                    self.outbox.queued()
+                ),
             ));
         }
         Ok(())

@@ -42,7 +42,8 @@ pub struct WallClock {
 impl WallClock {
     /// Milliseconds since the epoch at `now`.
     pub fn at(&self, now: Instant) -> u64 {
-        self.millis + u64::try_from(now.saturating_duration_since(self.base).as_millis()).unwrap_or(0)
+        self.millis
+            + u64::try_from(now.saturating_duration_since(self.base).as_millis()).unwrap_or(0)
     }
 }
 
@@ -183,7 +184,9 @@ impl Session {
     /// Takes the id of the registration that the owner decides about; none if
     /// the connection has ended meanwhile.
     fn decided(&mut self) -> Option<Id> {
-        let Phase::Deciding(id) = &mut self.phase else { return None };
+        let Phase::Deciding(id) = &mut self.phase else {
+            return None;
+        };
         let id = std::mem::replace(id, Id::Number(0));
         self.phase = Phase::Registering;
         Some(id)
@@ -200,7 +203,8 @@ impl Session {
         self.peer_clone_version = peer.clone_version;
         if !self.config.json_only && peer.features.iter().any(|name| name == FEATURE_BINARY) {
             self.profile = Profile::Binary;
-            self.credit.set_peer_window(peer.window_messages.into(), peer.window_bytes.into());
+            self.credit
+                .set_peer_window(peer.window_messages.into(), peer.window_bytes.into());
         }
     }
 
@@ -211,7 +215,9 @@ impl Session {
             self.half_closed,
             self.frame_until(),
             self.requests.deadline(),
-            self.heartbeat.deadline().filter(|_| self.phase == Phase::Open && !self.reading_paused),
+            self.heartbeat
+                .deadline()
+                .filter(|_| self.phase == Phase::Open && !self.reading_paused),
             self.probe.map(|(_, until)| until),
             self.slow_at(),
             self.idle_at(),
@@ -229,7 +235,10 @@ impl Session {
         }
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         if due(self.handshake_until) {
-            return self.close(CloseReason::HandshakeTimeout, "no registration came in time");
+            return self.close(
+                CloseReason::HandshakeTimeout,
+                "no registration came in time",
+            );
         }
         if due(self.frame_until()) {
             return self.close(CloseReason::FrameTimeout, "a frame stayed incomplete");
@@ -239,7 +248,10 @@ impl Session {
             return;
         }
         if due(self.slow_at()) {
-            return self.close(CloseReason::SlowConsumer, "the peer does not take its messages");
+            return self.close(
+                CloseReason::SlowConsumer,
+                "the peer does not take its messages",
+            );
         }
         if due(self.idle_at()) {
             return self.leave(CloseReason::IdleTimeout, "idle for too long", now);
@@ -270,7 +282,10 @@ impl Session {
                 );
                 self.events.push(Event::HeartbeatTimeout(error));
                 if self.config.heartbeat.close_on_timeout {
-                    self.close(CloseReason::HeartbeatTimeout, "the peer gave no sign of life");
+                    self.close(
+                        CloseReason::HeartbeatTimeout,
+                        "the peer gave no sign of life",
+                    );
                 }
             }
         }
@@ -298,7 +313,11 @@ impl Session {
     }
 
     pub(super) fn fail_own(&mut self, id: u32, error: Error) {
-        self.events.push(Event::Failed { id, error, remote: None });
+        self.events.push(Event::Failed {
+            id,
+            error,
+            remote: None,
+        });
     }
 
     /// When half a frame has waited too long. While we don't read, it can't be
@@ -321,7 +340,9 @@ impl Session {
     fn slow_at(&self) -> Option<Instant> {
         let limits = &self.config.limits;
         let applies = self.role == Role::Server && limits.slow_consumer == SlowConsumer::Disconnect;
-        self.outbox.stalled_until(limits.write_timeout).filter(|_| applies)
+        self.outbox
+            .stalled_until(limits.write_timeout)
+            .filter(|_| applies)
     }
 
     /// Whether the owner should read from the socket.
@@ -391,7 +412,10 @@ impl Session {
 
     /// Ends a half-closed connection once everything is answered and written.
     fn end_half_closed(&mut self, now: Instant) {
-        if self.half_closed.is_some_and(|until| until <= now || self.is_settled()) {
+        if self
+            .half_closed
+            .is_some_and(|until| until <= now || self.is_settled())
+        {
             self.eof();
         }
     }
@@ -426,7 +450,10 @@ impl Session {
         if self.probe.take().is_some() {
             self.events.push(Event::Probed { alive: false });
         }
-        self.events.push(Event::Closed { reason, message: message.into() });
+        self.events.push(Event::Closed {
+            reason,
+            message: message.into(),
+        });
     }
 
     /// Whether the connection is over.
@@ -521,7 +548,11 @@ fn own_protocol(config: &SessionConfig) -> Protocol {
     let limits = &config.limits;
     Protocol {
         version: VERSION,
-        features: if config.json_only { Vec::new() } else { vec![FEATURE_BINARY.to_owned()] },
+        features: if config.json_only {
+            Vec::new()
+        } else {
+            vec![FEATURE_BINARY.to_owned()]
+        },
         max_message_size: limits.max_message_size as u64,
         window_messages: limits.window_messages,
         window_bytes: limits.window_bytes,

@@ -73,7 +73,12 @@ impl Pattern {
     /// Compiles a pattern that [`check_pattern`] accepts; segments beyond the
     /// limit are ignored.
     pub fn new(pattern: &str) -> Self {
-        let mut compiled = Self { literals: HashMap::new(), any: 0, many: 0, end: 0 };
+        let mut compiled = Self {
+            literals: HashMap::new(),
+            any: 0,
+            many: 0,
+            end: 0,
+        };
         let mut after_many = false;
         for segment in pattern.split('.').take(MAX_SEGMENTS) {
             // `**.**` means what `**` means; one of them keeps skipping simple.
@@ -122,7 +127,11 @@ pub struct Topics<S> {
 impl<S: Copy + Eq + Ord + std::hash::Hash> Topics<S> {
     /// No subscriptions.
     pub fn new() -> Self {
-        Self { exact: HashMap::new(), patterns: HashMap::new(), held: HashMap::new() }
+        Self {
+            exact: HashMap::new(),
+            patterns: HashMap::new(),
+            held: HashMap::new(),
+        }
     }
 
     /// Subscribes; false if `limit` topics are held already. Twice is once.
@@ -137,7 +146,9 @@ impl<S: Copy + Eq + Ord + std::hash::Hash> Topics<S> {
         held.insert(topic.into());
         let subscribers = if topic.split('.').any(is_wildcard) {
             let entry = self.patterns.entry(topic.into());
-            &mut entry.or_insert_with(|| (Pattern::new(topic), HashSet::new())).1
+            &mut entry
+                .or_insert_with(|| (Pattern::new(topic), HashSet::new()))
+                .1
         } else {
             self.exact.entry(topic.into()).or_default()
         };
@@ -180,7 +191,13 @@ impl<S: Copy + Eq + Ord + std::hash::Hash> Topics<S> {
 
     /// Everybody who gets a message of `topic`, once each.
     pub fn receivers(&self, topic: &str) -> Vec<S> {
-        let mut receivers: Vec<S> = self.exact.get(topic).into_iter().flatten().copied().collect();
+        let mut receivers: Vec<S> = self
+            .exact
+            .get(topic)
+            .into_iter()
+            .flatten()
+            .copied()
+            .collect();
         let mut sources = usize::from(!receivers.is_empty());
         for (pattern, subscribers) in self.patterns.values() {
             if pattern.matches(topic) {
@@ -217,10 +234,15 @@ mod tests {
         match (pattern.split_first(), topic.split_first()) {
             (None, None) => true,
             (Some((&"**", rest)), _) => {
-                oracle(rest, topic) || topic.split_first().is_some_and(|(_, tail)| oracle(pattern, tail))
+                oracle(rest, topic)
+                    || topic
+                        .split_first()
+                        .is_some_and(|(_, tail)| oracle(pattern, tail))
             }
             (Some((&"*", rest)), Some((_, tail))) => oracle(rest, tail),
-            (Some((literal, rest)), Some((segment, tail))) => literal == segment && oracle(rest, tail),
+            (Some((literal, rest)), Some((segment, tail))) => {
+                literal == segment && oracle(rest, tail)
+            }
             _ => false,
         }
     }
@@ -240,7 +262,11 @@ mod tests {
             ("us*r", "us*r", true),
         ];
         for (pattern, topic, expected) in cases {
-            assert_eq!(Pattern::new(pattern).matches(topic), expected, "{pattern} ~ {topic}");
+            assert_eq!(
+                Pattern::new(pattern).matches(topic),
+                expected,
+                "{pattern} ~ {topic}"
+            );
         }
     }
 

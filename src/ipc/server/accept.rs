@@ -58,7 +58,9 @@ pub(super) async fn run(inner: Arc<Inner>, mut listener: Listener) {
 fn is_the_peers(error: &io::Error) -> bool {
     if matches!(
         error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
     ) {
         return true;
     }
@@ -79,13 +81,23 @@ impl Inner {
                 let state = self.state();
                 let silent = state.peers.values().filter(|peer| peer.client.is_none());
                 let count = silent.clone().count();
-                (count, silent.min_by_key(|peer| peer.since).map(|peer| (peer.link.clone(), peer.since)))
+                (
+                    count,
+                    silent
+                        .min_by_key(|peer| peer.since)
+                        .map(|peer| (peer.link.clone(), peer.since)),
+                )
             };
-            let Some((link, since)) = oldest.filter(|_| count >= MAX_UNREGISTERED) else { return };
+            let Some((link, since)) = oldest.filter(|_| count >= MAX_UNREGISTERED) else {
+                return;
+            };
             let age = now().saturating_duration_since(since);
             if age >= UNREGISTERED_SAFE {
                 link.with(|session, _| {
-                    session.close(CloseReason::HandshakeTimeout, "pushed out by newer connections");
+                    session.close(
+                        CloseReason::HandshakeTimeout,
+                        "pushed out by newer connections",
+                    );
                 });
                 // Its driver takes it off the list.
                 tokio::task::yield_now().await;
@@ -121,7 +133,9 @@ impl Inner {
             state.peers.insert(conn, peer);
             conn
         };
-        trace::line(format_args!("connection {conn} accepted from {credentials:?}"));
+        trace::line(format_args!(
+            "connection {conn} accepted from {credentials:?}"
+        ));
         let inner = self.clone();
         self.runtime.spawn(async move {
             driver::run(link, |link, events| inner.on_events(conn, link, events)).await;

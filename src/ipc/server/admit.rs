@@ -29,8 +29,12 @@ impl Server {
     pub fn let_in(&self, conn: ConnId) {
         let waiting = {
             let mut state = self.inner.state();
-            let Some(peer) = state.peers.get_mut(&conn) else { return };
-            peer.welcome.take().map(|welcome| (peer.link.clone(), welcome))
+            let Some(peer) = state.peers.get_mut(&conn) else {
+                return;
+            };
+            peer.welcome
+                .take()
+                .map(|welcome| (peer.link.clone(), welcome))
         };
         if let Some((link, (welcome, protocol))) = waiting {
             link.with(|session, now| session.accept(welcome, protocol.as_ref(), now));
@@ -61,21 +65,35 @@ impl Inner {
             return Err(Denied::new(CloseReason::Refused, "the connection is gone"));
         };
         if state.phase == Phase::Stopping {
-            return Err(Denied::new(CloseReason::ServerStopping, "the server is stopping"));
+            return Err(Denied::new(
+                CloseReason::ServerStopping,
+                "the server is stopping",
+            ));
         }
         policy::check(&self.options, registration, peer.credentials)?;
         let limit = self.config.limits.subscriptions;
         let topics = &registration.topics;
-        if topics.len() > limit || topics.iter().any(|topic| topics::check_pattern(topic).is_err()) {
-            return Err(Denied::new(CloseReason::Refused, "too many topics, or a topic that is none"));
+        if topics.len() > limit
+            || topics
+                .iter()
+                .any(|topic| topics::check_pattern(topic).is_err())
+        {
+            return Err(Denied::new(
+                CloseReason::Refused,
+                "too many topics, or a topic that is none",
+            ));
         }
         Ok(())
     }
 
     fn look_up(&self, registration: &Registration) -> Name {
         let state = self.state();
-        let Some(id) = registration.client_id.as_deref() else { return Name::Free };
-        let Some(&old) = state.clients.get(id) else { return Name::Free };
+        let Some(id) = registration.client_id.as_deref() else {
+            return Name::Free;
+        };
+        let Some(&old) = state.clients.get(id) else {
+            return Name::Free;
+        };
         let holder = state.peers.get(&old).and_then(|peer| peer.client.as_ref());
         match (holder, &registration.resume) {
             (None, _) => Name::Free,
@@ -86,11 +104,18 @@ impl Inner {
 
     fn replace(&self, old: ConnId) {
         if let Some(link) = self.link(old) {
-            link.leave(CloseReason::Replaced, "the same client came back over a new connection");
+            link.leave(
+                CloseReason::Replaced,
+                "the same client came back over a new connection",
+            );
         }
         // At once: its driver would take the newcomer's name away later.
         let mut state = self.state();
-        let id = state.peers.get(&old).and_then(|peer| peer.client.as_ref()).map(|it| it.id.clone());
+        let id = state
+            .peers
+            .get(&old)
+            .and_then(|peer| peer.client.as_ref())
+            .map(|it| it.id.clone());
         if let Some(id) = id {
             if state.clients.get(&id) == Some(&old) {
                 state.clients.remove(&id);
@@ -117,7 +142,9 @@ impl Inner {
     pub(super) fn on_probed(&self, old: ConnId, alive: bool) {
         let waiting = self.state().contenders.remove(&old).unwrap_or_default();
         for (conn, registration) in waiting {
-            let Some(link) = self.link(conn) else { continue };
+            let Some(link) = self.link(conn) else {
+                continue;
+            };
             let holder = match self.look_up(&registration) {
                 Name::Free => None,
                 Name::Resumed(holder) | Name::Taken(holder) => Some(holder),
@@ -130,7 +157,8 @@ impl Inner {
                 }
                 Some(_) => {
                     let id = registration.client_id.unwrap_or_default();
-                    let text = format!("the client id {id:?} belongs to another client that is alive");
+                    let text =
+                        format!("the client id {id:?} belongs to another client that is alive");
                     refuse(&link, &Denied::new(CloseReason::DuplicateClientId, text));
                 }
                 None => self.admit(conn, &link, registration),
@@ -141,7 +169,10 @@ impl Inner {
 
     fn admit(&self, conn: ConnId, link: &Arc<Link>, mut registration: Registration) {
         if self.state().clients.len() >= self.options.max_clients {
-            let text = format!("the server serves {} clients already", self.options.max_clients);
+            let text = format!(
+                "the server serves {} clients already",
+                self.options.max_clients
+            );
             return refuse(link, &Denied::new(CloseReason::MaxConnections, text));
         }
         let id = registration.client_id.take().or_else(random_name);
@@ -151,8 +182,14 @@ impl Inner {
         let connected_at = self.wall.at(now());
         let peer = {
             let mut state = self.state();
-            let Some(peer) = state.peers.get_mut(&conn) else { return };
-            peer.client = Some(Registered { id: id.clone(), resume: resume.clone(), connected_at });
+            let Some(peer) = state.peers.get_mut(&conn) else {
+                return;
+            };
+            peer.client = Some(Registered {
+                id: id.clone(),
+                resume: resume.clone(),
+                connected_at,
+            });
             let credentials = peer.credentials;
             state.clients.insert(id.clone(), conn);
             state.past.total += 1;
@@ -165,7 +202,10 @@ impl Inner {
                 topics.subscribe(conn, topic, self.config.limits.subscriptions);
             }
         }
-        let clone_version = registration.protocol.as_ref().map_or(0, |it| it.clone_version);
+        let clone_version = registration
+            .protocol
+            .as_ref()
+            .map_or(0, |it| it.clone_version);
         // The owner is told first and answers with `let_in`: whoever hears that
         // it is registered can be reached by name.
         let connected = Connected {
@@ -185,7 +225,8 @@ impl Inner {
         if let Some(peer) = self.state().peers.get_mut(&conn) {
             peer.welcome = Some((welcome, registration.protocol));
         }
-        self.sink.notify(conn, Notice::Connected(Box::new(connected)));
+        self.sink
+            .notify(conn, Notice::Connected(Box::new(connected)));
     }
 
     /// Somebody looks whether we are there: answered, and never seen again.
@@ -207,7 +248,10 @@ impl Inner {
 }
 
 fn refuse(link: &Arc<Link>, denied: &Denied) {
-    let refusal = Refusal { error: denied.text.clone(), reason: denied.reason.as_str().to_owned() };
+    let refusal = Refusal {
+        error: denied.text.clone(),
+        reason: denied.reason.as_str().to_owned(),
+    };
     link.with(|session, now| session.refuse(refusal, denied.reason, now));
 }
 

@@ -132,7 +132,10 @@ impl Server {
     pub fn start(&self, op: Op) -> Result<(), Error> {
         let mut state = self.inner.state();
         if state.phase != Phase::Stopped {
-            return Err(Error::local(ErrorCode::Internal, "the server is not stopped"));
+            return Err(Error::local(
+                ErrorCode::Internal,
+                "the server is not stopped",
+            ));
         }
         state.phase = Phase::Starting;
         drop(state);
@@ -250,13 +253,20 @@ impl Inner {
     }
 
     fn links(&self) -> Vec<Arc<Link>> {
-        self.state().peers.values().map(|peer| peer.link.clone()).collect()
+        self.state()
+            .peers
+            .values()
+            .map(|peer| peer.link.clone())
+            .collect()
     }
 
     fn listening(self: &Arc<Self>, bound: Bound) -> Result<(), Error> {
         let mut state = self.state();
         if state.phase != Phase::Starting {
-            return Err(Error::local(ErrorCode::Disconnected, "The server was stopped while starting"));
+            return Err(Error::local(
+                ErrorCode::Disconnected,
+                "The server was stopped while starting",
+            ));
         }
         state.phase = Phase::Running;
         state.address = Some(bound.address);
@@ -264,12 +274,15 @@ impl Inner {
         {
             state.guard = bound.guard;
         }
-        let task = self.runtime.spawn(accept::run(self.clone(), bound.listener));
+        let task = self
+            .runtime
+            .spawn(accept::run(self.clone(), bound.listener));
         state.accepting = Some(task.abort_handle());
         drop(state);
         if bound.insecure_directory {
             let text = "The socket's directory lets other users replace the socket file";
-            self.sink.notify(0, Notice::Fault(Error::local(ErrorCode::Unsupported, text)));
+            self.sink
+                .notify(0, Notice::Fault(Error::local(ErrorCode::Unsupported, text)));
         }
         Ok(())
     }
@@ -299,6 +312,12 @@ fn gone() -> Error {
 
 /// The time of day now, tied to the monotonic clock.
 pub(super) fn wall_clock() -> WallClock {
-    let millis = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis();
-    WallClock { base: now(), millis: u64::try_from(millis).unwrap_or(0) }
+    let millis = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO)
+        .as_millis();
+    WallClock {
+        base: now(),
+        millis: u64::try_from(millis).unwrap_or(0),
+    }
 }

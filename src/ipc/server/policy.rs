@@ -14,7 +14,10 @@ pub(super) struct Denied {
 
 impl Denied {
     pub(super) fn new(reason: CloseReason, text: impl Into<String>) -> Self {
-        Self { reason, text: text.into() }
+        Self {
+            reason,
+            text: text.into(),
+        }
     }
 }
 
@@ -25,21 +28,35 @@ pub(super) fn check(
     peer: Credentials,
 ) -> Result<(), Denied> {
     if !user_allowed(options, peer) {
-        return Err(Denied::new(CloseReason::Unauthorized, "unauthorized: this user is not let in"));
+        return Err(Denied::new(
+            CloseReason::Unauthorized,
+            "unauthorized: this user is not let in",
+        ));
     }
     if let Some(expected) = &options.auth_token {
         let shown = registration.token.as_deref().unwrap_or_default();
         if !same_secret(expected.as_bytes(), shown.as_bytes()) {
-            return Err(Denied::new(CloseReason::Unauthorized, "unauthorized: wrong or missing token"));
+            return Err(Denied::new(
+                CloseReason::Unauthorized,
+                "unauthorized: wrong or missing token",
+            ));
         }
     }
-    if registration.protocol.as_ref().is_some_and(|protocol| protocol.version < VERSION) {
-        return Err(Denied::new(CloseReason::Incompatible, "no common protocol version"));
+    if registration
+        .protocol
+        .as_ref()
+        .is_some_and(|protocol| protocol.version < VERSION)
+    {
+        return Err(Denied::new(
+            CloseReason::Incompatible,
+            "no common protocol version",
+        ));
     }
     match &registration.client_id {
-        Some(id) if id.is_empty() || id.len() > MAX_NAME => {
-            Err(Denied::new(CloseReason::Refused, "a client id must have 1 to 256 bytes"))
-        }
+        Some(id) if id.is_empty() || id.len() > MAX_NAME => Err(Denied::new(
+            CloseReason::Refused,
+            "a client id must have 1 to 256 bytes",
+        )),
         _ => Ok(()),
     }
 }
@@ -52,7 +69,8 @@ fn user_allowed(options: &ServerOptions, peer: Credentials) -> bool {
         return true;
     };
     if options.allowed_uids.is_some() || options.allowed_gids.is_some() {
-        let listed = |list: &Option<Vec<u32>>, id| list.as_ref().is_some_and(|list| list.contains(&id));
+        let listed =
+            |list: &Option<Vec<u32>>, id| list.as_ref().is_some_and(|list| list.contains(&id));
         return listed(&options.allowed_uids, uid) || listed(&options.allowed_gids, gid);
     }
     #[cfg(unix)]
@@ -70,7 +88,10 @@ fn same_secret(expected: &[u8], shown: &[u8]) -> bool {
     let mut difference = expected.len() ^ shown.len();
     for (at, byte) in shown.iter().enumerate() {
         // An empty secret compares against zeros, and differs in length.
-        let other = expected.get(at % expected.len().max(1)).copied().unwrap_or(0);
+        let other = expected
+            .get(at % expected.len().max(1))
+            .copied()
+            .unwrap_or(0);
         difference |= usize::from(byte ^ other);
     }
     difference == 0
@@ -99,10 +120,18 @@ mod tests {
 
     #[test]
     fn a_secret_must_be_the_same_to_the_byte() {
-        for (expected, shown, same) in
-            [("abc", "abc", true), ("abc", "abd", false), ("abc", "abcabc", false), ("abc", "", false), ("", "", true)]
-        {
-            assert_eq!(same_secret(expected.as_bytes(), shown.as_bytes()), same, "{expected} {shown}");
+        for (expected, shown, same) in [
+            ("abc", "abc", true),
+            ("abc", "abd", false),
+            ("abc", "abcabc", false),
+            ("abc", "", false),
+            ("", "", true),
+        ] {
+            assert_eq!(
+                same_secret(expected.as_bytes(), shown.as_bytes()),
+                same,
+                "{expected} {shown}"
+            );
         }
     }
 
@@ -123,7 +152,11 @@ mod tests {
     #[test]
     fn users_are_let_in_by_list_or_by_mode() {
         let own = rustix::process::geteuid().as_raw();
-        let peer = |uid, gid| Credentials { pid: None, uid: Some(uid), gid: Some(gid) };
+        let peer = |uid, gid| Credentials {
+            pid: None,
+            uid: Some(uid),
+            gid: Some(gid),
+        };
         let mut options = options();
         assert!(user_allowed(&options, peer(own, 1)));
         assert!(user_allowed(&options, peer(0, 0)));

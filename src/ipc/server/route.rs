@@ -31,7 +31,14 @@ impl Server {
             .map_err(|error| Error::local(ErrorCode::InvalidTopic, error.to_string()))?;
         let receivers = self.inner.topics().receivers(topic);
         let topic = Bytes::copy_from_slice(topic.as_bytes());
-        self.inner.fan_out(&receivers, Frame::Topic { topic, publisher: Bytes::new(), body })
+        self.inner.fan_out(
+            &receivers,
+            Frame::Topic {
+                topic,
+                publisher: Bytes::new(),
+                body,
+            },
+        )
     }
 }
 
@@ -51,7 +58,8 @@ impl Inner {
                 event if self.client_id(conn).is_none() => drop(event),
                 Event::Subscribe { topic, id } => self.on_subscribe(conn, link, &topic, id),
                 Event::Unsubscribe { topic, id } => {
-                    self.topics().unsubscribe(conn, &String::from_utf8_lossy(&topic));
+                    self.topics()
+                        .unsubscribe(conn, &String::from_utf8_lossy(&topic));
                     link.with(|session, now| session.acknowledge_end(id, now));
                 }
                 Event::Publish { topic, body, size } => {
@@ -102,12 +110,19 @@ impl Inner {
         let text = String::from_utf8_lossy(&topic);
         if topics::check_topic(&text).is_ok() {
             let receivers = self.topics().receivers(&text);
-            let publisher = self.client_id(conn).map_or_else(Bytes::new, |id| {
-                Bytes::copy_from_slice(id.as_bytes())
-            });
+            let publisher = self
+                .client_id(conn)
+                .map_or_else(Bytes::new, |id| Bytes::copy_from_slice(id.as_bytes()));
             drop(text);
             // The size was checked when the frame came in.
-            let _ = self.fan_out(&receivers, Frame::Topic { topic, publisher, body });
+            let _ = self.fan_out(
+                &receivers,
+                Frame::Topic {
+                    topic,
+                    publisher,
+                    body,
+                },
+            );
         } else {
             link.with(|session, _| session.count_error());
         }
@@ -127,7 +142,9 @@ impl Inner {
         }
         let mut shared = Shared::new(frame, self.wall.at(now()));
         for &receiver in receivers {
-            let Some(link) = self.link(receiver) else { continue };
+            let Some(link) = self.link(receiver) else {
+                continue;
+            };
             let first = link.with(|session, now| {
                 let before = session.output_len();
                 session.share(&mut shared, now);
@@ -148,11 +165,16 @@ impl Inner {
     }
 
     fn on_closed(&self, conn: ConnId, link: &Arc<Link>, reason: CloseReason, message: String) {
-        trace::line(format_args!("connection {conn} closed: {} ({message})", reason.as_str()));
+        trace::line(format_args!(
+            "connection {conn} closed: {} ({message})",
+            reason.as_str()
+        ));
         self.topics().remove(conn);
         let registered = {
             let mut state = self.state();
-            let Some(peer) = state.peers.remove(&conn) else { return };
+            let Some(peer) = state.peers.remove(&conn) else {
+                return;
+            };
             if !peer.is_probe {
                 let counters = link.with(|session, _| session.counters().clone());
                 state.past.counters.add(&counters);
@@ -168,7 +190,14 @@ impl Inner {
         // Newcomers that waited for this one to prove that it lives.
         self.on_probed(conn, false);
         if registered {
-            self.sink.notify(conn, Notice::Disconnected { reason, message, again: false });
+            self.sink.notify(
+                conn,
+                Notice::Disconnected {
+                    reason,
+                    message,
+                    again: false,
+                },
+            );
         }
     }
 }

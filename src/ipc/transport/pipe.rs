@@ -33,7 +33,10 @@ pub(super) fn listen(path: &Path) -> Result<Bound, Error> {
     let next = create(&name, true)
         .map_err(|error| Error::os(&error, format_args!("Cannot listen on {name}")))?;
     Ok(Bound {
-        listener: Listener::Pipe(PipeListener { name: name.clone(), next }),
+        listener: Listener::Pipe(PipeListener {
+            name: name.clone(),
+            next,
+        }),
         address: Address::Path(name.into()),
         insecure_directory: false,
     })
@@ -42,7 +45,10 @@ pub(super) fn listen(path: &Path) -> Result<Bound, Error> {
 fn create(name: &str, first: bool) -> io::Result<NamedPipeServer> {
     // reject_remote_clients last: setting the pipe mode afterwards would undo it
     // (RUSTSEC-2023-0001).
-    ServerOptions::new().first_pipe_instance(first).reject_remote_clients(true).create(name)
+    ServerOptions::new()
+        .first_pipe_instance(first)
+        .reject_remote_clients(true)
+        .create(name)
 }
 
 impl PipeListener {
@@ -59,7 +65,9 @@ pub(super) async fn connect(path: &Path) -> io::Result<Stream> {
     loop {
         match ClientOptions::new().open(&name) {
             Ok(client) => return Ok(Stream::PipeClient(client)),
-            Err(error) if error.raw_os_error() == Some(ERROR_PIPE_BUSY) && attempts < BUSY_ATTEMPTS => {
+            Err(error)
+                if error.raw_os_error() == Some(ERROR_PIPE_BUSY) && attempts < BUSY_ATTEMPTS =>
+            {
                 attempts += 1;
                 tokio::time::sleep(BUSY_DELAY).await;
             }

@@ -13,10 +13,16 @@ pub(super) async fn listen(host: &str, port: u16, no_delay: bool) -> Result<Boun
     let listener = TcpListener::bind((host, port))
         .await
         .map_err(|error| Error::os(&error, format_args!("Cannot listen on {host}:{port}")))?;
-    let port = listener.local_addr().map(|address| address.port()).unwrap_or(port);
+    let port = listener
+        .local_addr()
+        .map(|address| address.port())
+        .unwrap_or(port);
     Ok(Bound {
         listener: Listener::Tcp(listener, no_delay),
-        address: Address::Tcp { host: host.to_owned(), port },
+        address: Address::Tcp {
+            host: host.to_owned(),
+            port,
+        },
         #[cfg(unix)]
         guard: None,
         insecure_directory: false,

@@ -54,7 +54,14 @@ fn explain(error: BindError, path: &Path) -> Error {
         BindError::AddressInUse { .. } => ErrorCode::Os("EADDRINUSE"),
         BindError::Io { source, .. } => ErrorCode::Os(crate::ipc::error::os_name(source)),
     };
-    Error::io(code, format!("Cannot listen on {}: {}: {error}", path.display(), code.as_str()))
+    Error::io(
+        code,
+        format!(
+            "Cannot listen on {}: {}: {error}",
+            path.display(),
+            code.as_str()
+        ),
+    )
 }
 
 pub(super) async fn connect(path: &Path) -> io::Result<Stream> {
@@ -65,15 +72,24 @@ pub(super) async fn connect(path: &Path) -> io::Result<Stream> {
 pub(super) fn is_hung_up(stream: &UnixStream) -> bool {
     use rustix::event::{poll, PollFd, PollFlags, Timespec};
     let mut fds = [PollFd::new(stream, PollFlags::empty())];
-    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let at_once = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // If asking fails nothing is known, and nothing can be sent either.
     poll(&mut fds, Some(&at_once)).is_err()
-        || fds.iter().any(|fd| fd.revents().intersects(PollFlags::HUP | PollFlags::ERR))
+        || fds
+            .iter()
+            .any(|fd| fd.revents().intersects(PollFlags::HUP | PollFlags::ERR))
 }
 
 pub(super) fn credentials(stream: &UnixStream) -> Credentials {
     match stream.peer_cred() {
-        Ok(peer) => Credentials { pid: peer.pid(), uid: Some(peer.uid()), gid: Some(peer.gid()) },
+        Ok(peer) => Credentials {
+            pid: peer.pid(),
+            uid: Some(peer.uid()),
+            gid: Some(peer.gid()),
+        },
         Err(_) => Credentials::default(),
     }
 }

@@ -9,9 +9,15 @@ fn sample() -> Vec<u8> {
     let mut stream = Vec::new();
     for profile in [Profile::Json, Profile::Binary] {
         for frame in [
-            Frame::Message { name: "t".into(), body: Body::json("[1,2,3]") },
+            Frame::Message {
+                name: "t".into(),
+                body: Body::json("[1,2,3]"),
+            },
             Frame::Ping(Id::Number(7)),
-            Frame::Message { name: "large".into(), body: body(Encoding::Bytes, &[9; 700]) },
+            Frame::Message {
+                name: "large".into(),
+                body: body(Encoding::Bytes, &[9; 700]),
+            },
             Frame::Ignored,
         ] {
             stream.extend(encoded(&frame, profile));
@@ -31,12 +37,18 @@ fn a_frame_delivered_byte_by_byte_arrives_once() {
 #[test]
 fn no_frame_comes_from_a_cut_body() {
     for profile in [Profile::Json, Profile::Binary] {
-        let frame = Frame::Message { name: "cut".into(), body: Body::json(r#"{"a":[1,2]}"#) };
+        let frame = Frame::Message {
+            name: "cut".into(),
+            body: Body::json(r#"{"a":[1,2]}"#),
+        };
         let bytes = encoded(&frame, profile);
         for length in 0..bytes.len() {
             let mut decoder = Decoder::new(MAX);
             decoder.feed(&bytes[..length]);
-            assert!(decoder.next_frame().unwrap().is_none(), "from {length} bytes");
+            assert!(
+                decoder.next_frame().unwrap().is_none(),
+                "from {length} bytes"
+            );
             assert_eq!(decoder.is_partial(), length > 0);
             assert_eq!(decoder.buffered(), length);
         }
@@ -53,16 +65,27 @@ fn an_empty_body_is_a_protocol_error() {
 fn the_largest_body_passes_and_one_byte_more_does_not() {
     let mut decoder = Decoder::new(100);
     decoder.feed(&framed([b"\x01\x01t\x03".as_slice(), &[0; 96]].concat()));
-    assert!(matches!(decoder.next_frame(), Ok(Some((Frame::Message { .. }, 100)))));
+    assert!(matches!(
+        decoder.next_frame(),
+        Ok(Some((Frame::Message { .. }, 100)))
+    ));
     // Refused on the word of the prefix, before any of the body has come.
     decoder.feed(&101u32.to_be_bytes());
-    assert_eq!(decoder.next_frame().unwrap_err(), DecodeError::TooLarge { size: 101, max: 100 });
+    assert_eq!(
+        decoder.next_frame().unwrap_err(),
+        DecodeError::TooLarge {
+            size: 101,
+            max: 100
+        }
+    );
 }
 
 #[test]
 fn hostile_prefixes_are_refused_and_reserve_nothing() {
     // The last two are "GET " and a TLS ClientHello.
-    for prefix in ["ffffffff", "80000000", "7fffffff", "00800001", "47455420", "16030102"] {
+    for prefix in [
+        "ffffffff", "80000000", "7fffffff", "00800001", "47455420", "16030102",
+    ] {
         let mut decoder = Decoder::new(MAX);
         decoder.feed(&hex(prefix));
         let before = decoder.capacity();
@@ -77,7 +100,11 @@ fn a_lying_prefix_reserves_at_most_64_kib() {
     let mut decoder = Decoder::new(MAX);
     decoder.feed(&hex("00800000 7b"));
     assert!(decoder.next_frame().unwrap().is_none());
-    assert!(decoder.capacity() <= 64 * 1024 + 64, "{} bytes reserved", decoder.capacity());
+    assert!(
+        decoder.capacity() <= 64 * 1024 + 64,
+        "{} bytes reserved",
+        decoder.capacity()
+    );
 }
 
 #[test]
@@ -92,7 +119,10 @@ fn an_idle_decoder_keeps_no_buffer() {
 #[test]
 fn a_body_over_the_maximum_is_not_encoded_and_leaves_the_output_alone() {
     for profile in [Profile::Json, Profile::Binary] {
-        let frame = Frame::Message { name: "t".into(), body: body(Encoding::Bytes, &[0; 300]) };
+        let frame = Frame::Message {
+            name: "t".into(),
+            body: body(Encoding::Bytes, &[0; 300]),
+        };
         let size = encoded(&frame, profile).len() - 4;
         let mut out = BytesMut::from(&b"before"[..]);
         assert_eq!(encode(&frame, profile, WALL, size - 1, &mut out), Err(size));
@@ -107,15 +137,38 @@ fn a_binary_frame_adds_at_most_32_bytes_to_what_it_carries() {
     // Owners count what they give back by the content.
     let headers = Bytes::from(format!("{{\"a\":\"{}\"}}", "x".repeat(60_000)));
     let name = Bytes::from("n".repeat(256));
-    let body = Body { headers: Some(headers), encoding: Encoding::Bytes, payload: Bytes::from(vec![0; 300_000]) };
+    let body = Body {
+        headers: Some(headers),
+        encoding: Encoding::Bytes,
+        payload: Bytes::from(vec![0; 300_000]),
+    };
     let content = 256 + body.headers.as_ref().unwrap().len() + body.payload.len();
     let timeout = Some(std::time::Duration::from_millis(u64::MAX));
     for (frame, content) in [
-        (Frame::Request { id: Id::Number(u32::MAX), timeout, name: name.clone(), body: body.clone() }, content),
-        (Frame::Topic { topic: name.clone(), publisher: name, body }, content + 256),
+        (
+            Frame::Request {
+                id: Id::Number(u32::MAX),
+                timeout,
+                name: name.clone(),
+                body: body.clone(),
+            },
+            content,
+        ),
+        (
+            Frame::Topic {
+                topic: name.clone(),
+                publisher: name,
+                body,
+            },
+            content + 256,
+        ),
     ] {
         let size = encoded(&frame, Profile::Binary).len() - 4;
-        assert!(size > content && size <= content + 32, "{} more", size - content);
+        assert!(
+            size > content && size <= content + 32,
+            "{} more",
+            size - content
+        );
     }
 }
 

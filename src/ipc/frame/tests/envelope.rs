@@ -6,16 +6,29 @@ use crate::ipc::close::CloseReason;
 fn reason(body: impl AsRef<[u8]>) -> CloseReason {
     match decoded_body(body.as_ref()) {
         Err(error) => error.reason(),
-        Ok(frame) => panic!("accepted {} as {frame:?}", String::from_utf8_lossy(body.as_ref())),
+        Ok(frame) => panic!(
+            "accepted {} as {frame:?}",
+            String::from_utf8_lossy(body.as_ref())
+        ),
     }
 }
 
 #[test]
 fn text_that_is_not_json_is_bad_json() {
     for body in [
-        "{", "{\"type\":\"t\"}x", "{\"type\":\"t\"", "{\"type\":'t'}", "{type:\"t\"}", "{\"type\":\"t\",}", "{\"type\":\"\\x\"}",
-        "{\"type\":\"t\",\"payload\":NaN}", "{\"type\":\"t\",\"payload\":01}", "{\"type\":\"t\",\"payload\":\"\n\"}",
-        "{\"type\":\"t\",\"payload\":[1,]}", "{\"type\":\"t\"}{\"type\":\"t\"}", "{\"type\":\"t\",\"payload\":undefined}",
+        "{",
+        "{\"type\":\"t\"}x",
+        "{\"type\":\"t\"",
+        "{\"type\":'t'}",
+        "{type:\"t\"}",
+        "{\"type\":\"t\",}",
+        "{\"type\":\"\\x\"}",
+        "{\"type\":\"t\",\"payload\":NaN}",
+        "{\"type\":\"t\",\"payload\":01}",
+        "{\"type\":\"t\",\"payload\":\"\n\"}",
+        "{\"type\":\"t\",\"payload\":[1,]}",
+        "{\"type\":\"t\"}{\"type\":\"t\"}",
+        "{\"type\":\"t\",\"payload\":undefined}",
     ] {
         assert_eq!(reason(body), CloseReason::BadJson, "{body}");
     }
@@ -24,19 +37,39 @@ fn text_that_is_not_json_is_bad_json() {
 #[test]
 fn json_that_is_not_utf_8_is_bad_json() {
     for bytes in [&b"\xff\xfe"[..], b"\x80", b"\xed\xa0\x80", b"\xc0\xaf"] {
-        let inside = |before: &str, after: &str| [before.as_bytes(), bytes, after.as_bytes()].concat();
-        assert_eq!(reason(inside("{\"type\":\"t\",\"payload\":\"", "\"}")), CloseReason::BadJson);
+        let inside =
+            |before: &str, after: &str| [before.as_bytes(), bytes, after.as_bytes()].concat();
+        assert_eq!(
+            reason(inside("{\"type\":\"t\",\"payload\":\"", "\"}")),
+            CloseReason::BadJson
+        );
         assert_eq!(reason(inside("{\"type\":\"", "\"}")), CloseReason::BadJson);
         // Where serde_json only skips.
-        assert_eq!(reason(inside("{\"type\":\"t\",\"other\":\"", "\"}")), CloseReason::BadJson);
-        assert_eq!(reason(inside("{\"type\":\"t\",\"headers\":{\"a\":\"", "\"}}")), CloseReason::BadJson);
+        assert_eq!(
+            reason(inside("{\"type\":\"t\",\"other\":\"", "\"}")),
+            CloseReason::BadJson
+        );
+        assert_eq!(
+            reason(inside("{\"type\":\"t\",\"headers\":{\"a\":\"", "\"}}")),
+            CloseReason::BadJson
+        );
     }
 }
 
 #[test]
 fn a_body_that_begins_neither_like_json_nor_like_binary_is_a_protocol_error() {
     for body in [
-        &b"\xef\xbb\xbf{\"type\":\"t\"}"[..], b"\x80", b"\xff\xfe", b"null", b"[]", b"\"x\"", b"1", b" {}", b"\0", b"\x20", b"}",
+        &b"\xef\xbb\xbf{\"type\":\"t\"}"[..],
+        b"\x80",
+        b"\xff\xfe",
+        b"null",
+        b"[]",
+        b"\"x\"",
+        b"1",
+        b" {}",
+        b"\0",
+        b"\x20",
+        b"}",
     ] {
         assert_eq!(reason(body), CloseReason::ProtocolError, "{body:?}");
     }
@@ -92,7 +125,10 @@ fn fields_of_the_wrong_type_are_a_bad_envelope() {
 
 #[test]
 fn a_request_needs_an_id() {
-    assert_eq!(reason(r#"{"type":"t","headers":{"requiresResponse":true}}"#), CloseReason::BadEnvelope);
+    assert_eq!(
+        reason(r#"{"type":"t","headers":{"requiresResponse":true}}"#),
+        CloseReason::BadEnvelope
+    );
     let null = r#"{"type":"t","id":null,"headers":{"requiresResponse":true}}"#;
     assert_eq!(reason(null), CloseReason::BadEnvelope);
 }
@@ -128,21 +164,49 @@ fn names_have_at_most_256_bytes() {
             _ => format!(r#"{{"type":"__cancel__","payload":{{"id":"{name}"}}}}"#),
         }
     };
-    for field in ["type", "id", "correlation", "answered", "topic", "subscribe", "publish", "cancel"] {
+    for field in [
+        "type",
+        "id",
+        "correlation",
+        "answered",
+        "topic",
+        "subscribe",
+        "publish",
+        "cancel",
+    ] {
         assert!(decoded_body(envelope(field, 256)).is_ok(), "{field}");
-        assert_eq!(reason(envelope(field, 257)), CloseReason::BadEnvelope, "{field}");
+        assert_eq!(
+            reason(envelope(field, 257)),
+            CloseReason::BadEnvelope,
+            "{field}"
+        );
     }
     // Bytes, not characters.
-    assert_eq!(reason(format!(r#"{{"type":"{}"}}"#, "é".repeat(129))), CloseReason::BadEnvelope);
+    assert_eq!(
+        reason(format!(r#"{{"type":"{}"}}"#, "é".repeat(129))),
+        CloseReason::BadEnvelope
+    );
 }
 
 #[test]
 fn reserved_types_of_later_versions_are_skipped() {
     for kind in ["__later__", "__stream_later__", "__x__"] {
-        assert!(matches!(decoded_body(format!(r#"{{"type":"{kind}"}}"#)), Ok(Frame::Ignored)), "{kind}");
+        assert!(
+            matches!(
+                decoded_body(format!(r#"{{"type":"{kind}"}}"#)),
+                Ok(Frame::Ignored)
+            ),
+            "{kind}"
+        );
     }
     for kind in ["____", "__x", "x__", "_x_"] {
-        assert!(matches!(decoded_body(format!(r#"{{"type":"{kind}"}}"#)), Ok(Frame::Message { .. })), "{kind}");
+        assert!(
+            matches!(
+                decoded_body(format!(r#"{{"type":"{kind}"}}"#)),
+                Ok(Frame::Message { .. })
+            ),
+            "{kind}"
+        );
     }
 }
 
@@ -154,7 +218,8 @@ fn a_request_of_a_reserved_type_is_not_skipped_for_its_sender_waits() {
 
 #[test]
 fn names_may_be_written_with_escapes() {
-    let frame = decoded_body(r#"{"type":"\u00e9\n","id":"\u0031","headers":{"requiresResponse":true}}"#);
+    let frame =
+        decoded_body(r#"{"type":"\u00e9\n","id":"\u0031","headers":{"requiresResponse":true}}"#);
     match frame {
         Ok(Frame::Request { id, name, .. }) => {
             assert_eq!(id, text_id("1"));
@@ -166,10 +231,12 @@ fn names_may_be_written_with_escapes() {
 
 #[test]
 fn an_answer_leads_back_to_the_number_of_our_request() {
-    let answer = |id: &str| match decoded_body(format!(r#"{{"type":"t_response","correlationId":"{id}"}}"#)) {
-        Ok(Frame::Response { id, .. }) => id,
-        other => panic!("{other:?}"),
-    };
+    let answer =
+        |id: &str| match decoded_body(format!(r#"{{"type":"t_response","correlationId":"{id}"}}"#))
+        {
+            Ok(Frame::Response { id, .. }) => id,
+            other => panic!("{other:?}"),
+        };
     assert_eq!(answer("4294967295"), Id::Number(u32::MAX));
     assert_eq!(answer("4294967296"), text_id("4294967296"));
     assert_eq!(answer("-1"), text_id("-1"));
@@ -179,7 +246,9 @@ fn an_answer_leads_back_to_the_number_of_our_request() {
 #[test]
 fn the_timeout_of_a_request_may_be_any_number() {
     let timeout = |text: &str| {
-        let body = format!(r#"{{"type":"t","id":"1","headers":{{"requiresResponse":true,"timeout":{text}}}}}"#);
+        let body = format!(
+            r#"{{"type":"t","id":"1","headers":{{"requiresResponse":true,"timeout":{text}}}}}"#
+        );
         match decoded_body(body) {
             Ok(Frame::Request { timeout, .. }) => timeout.map(|it| it.as_millis()),
             other => panic!("{other:?}"),

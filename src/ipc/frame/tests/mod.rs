@@ -18,7 +18,10 @@ const MAX: usize = 8 * 1024 * 1024;
 /// Bytes from hex digits; spaces are for the reader.
 fn hex(digits: &str) -> Vec<u8> {
     let digits: String = digits.split_whitespace().collect();
-    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
+    (0..digits.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
+        .collect()
 }
 
 /// A body with its length in front.
@@ -51,7 +54,9 @@ fn decoded_body(body: impl AsRef<[u8]>) -> Result<Frame, DecodeError> {
 }
 
 /// Everything in a stream of bytes, and how it ended.
-fn decoded_in_pieces<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<String>, Option<DecodeError>) {
+fn decoded_in_pieces<'a>(
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> (Vec<String>, Option<DecodeError>) {
     let mut decoder = Decoder::new(MAX);
     let mut frames = Vec::new();
     for piece in pieces {
@@ -72,18 +77,28 @@ fn shown(frame: &Frame) -> String {
     match frame {
         // Its `Debug` keeps secrets.
         Frame::Register(id, registration) => {
-            format!("Register({id:?}, {})", serde_json::to_string(registration).unwrap())
+            format!(
+                "Register({id:?}, {})",
+                serde_json::to_string(registration).unwrap()
+            )
         }
         other => format!("{other:?}"),
     }
 }
 
 fn body(encoding: Encoding, payload: &'static [u8]) -> Body {
-    Body { headers: None, encoding, payload: Bytes::from_static(payload) }
+    Body {
+        headers: None,
+        encoding,
+        payload: Bytes::from_static(payload),
+    }
 }
 
 fn with_headers(headers: &'static str, body: Body) -> Body {
-    Body { headers: Some(Bytes::from_static(headers.as_bytes())), ..body }
+    Body {
+        headers: Some(Bytes::from_static(headers.as_bytes())),
+        ..body
+    }
 }
 
 fn text_id(id: &'static str) -> Id {

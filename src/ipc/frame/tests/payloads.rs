@@ -33,8 +33,14 @@ fn payload_text_passes_byte_for_byte() {
         assert_eq!(message_body(envelope(text)), Body::json(text));
         for profile in [Profile::Json, Profile::Binary] {
             for frame in [
-                Frame::Message { name: "t".into(), body: Body::json(text) },
-                Frame::Publish { topic: "t".into(), body: Body::json(text) },
+                Frame::Message {
+                    name: "t".into(),
+                    body: Body::json(text),
+                },
+                Frame::Publish {
+                    topic: "t".into(),
+                    body: Body::json(text),
+                },
             ] {
                 let back = decoded(&encoded(&frame, profile)).unwrap();
                 assert_eq!(shown(&back), shown(&frame));
@@ -47,11 +53,16 @@ fn payload_text_passes_byte_for_byte() {
 fn null_is_not_the_same_as_nothing() {
     assert_eq!(message_body(envelope("null")), Body::json("null"));
     assert_eq!(message_body(r#"{"type":"t"}"#), Body::none());
-    let published = |payload: &str| match decoded_body(format!(r#"{{"type":"__publish__","payload":{payload}}}"#)) {
+    let published = |payload: &str| match decoded_body(format!(
+        r#"{{"type":"__publish__","payload":{payload}}}"#
+    )) {
         Ok(Frame::Publish { body, .. }) => body,
         other => panic!("{other:?}"),
     };
-    assert_eq!(published(r#"{"topic":"t","payload":null}"#), Body::json("null"));
+    assert_eq!(
+        published(r#"{"topic":"t","payload":null}"#),
+        Body::json("null")
+    );
     assert_eq!(published(r#"{"topic":"t"}"#), Body::none());
 }
 
@@ -65,15 +76,26 @@ fn deep_nesting_overflows_no_stack() {
         for text in [&arrays, &objects] {
             assert!(is_json(text.as_bytes()));
             assert_eq!(message_body(envelope(text)).payload, text.as_bytes());
-            assert_eq!(message_body(format!(r#"{{"later":{text},"type":"t"}}"#)), Body::none());
+            assert_eq!(
+                message_body(format!(r#"{{"later":{text},"type":"t"}}"#)),
+                Body::none()
+            );
         }
         let headers = format!(r#"{{"deep":{}{}}}"#, "[".repeat(30_000), "]".repeat(30_000));
         let body = message_body(format!(r#"{{"type":"t","headers":{headers}}}"#));
         assert_eq!(body.headers.unwrap(), headers);
         let open = envelope(&"[".repeat(DEPTH));
-        assert_eq!(decoded_body(open).unwrap_err().reason(), CloseReason::BadJson);
+        assert_eq!(
+            decoded_body(open).unwrap_err().reason(),
+            CloseReason::BadJson
+        );
     };
-    std::thread::Builder::new().stack_size(256 * 1024).spawn(check).unwrap().join().unwrap();
+    std::thread::Builder::new()
+        .stack_size(256 * 1024)
+        .spawn(check)
+        .unwrap()
+        .join()
+        .unwrap();
 }
 
 #[test]
@@ -81,7 +103,18 @@ fn is_json_wants_exactly_one_value() {
     for text in DELICATE {
         assert!(is_json(text.as_bytes()), "{text}");
     }
-    for text in ["", " ", "1 2", "[1", "{a:1}", "undefined", "NaN", "1,\"x\":2", "1}", "\"a\nb\""] {
+    for text in [
+        "",
+        " ",
+        "1 2",
+        "[1",
+        "{a:1}",
+        "undefined",
+        "NaN",
+        "1,\"x\":2",
+        "1}",
+        "\"a\nb\"",
+    ] {
         assert!(!is_json(text.as_bytes()), "{text}");
     }
     assert!(!is_json(b"\"\xff\""), "not UTF-8");
@@ -91,10 +124,20 @@ fn is_json_wants_exactly_one_value() {
 fn bytes_travel_as_base64_in_json() {
     let all: Vec<u8> = (0..=255).collect();
     for encoding in [Encoding::Bytes, Encoding::Clone] {
-        let body = Body { headers: None, encoding, payload: Bytes::from(all.clone()) };
+        let body = Body {
+            headers: None,
+            encoding,
+            payload: Bytes::from(all.clone()),
+        };
         for profile in [Profile::Json, Profile::Binary] {
-            let frame = Frame::Message { name: "t".into(), body: body.clone() };
-            assert_eq!(shown(&decoded(&encoded(&frame, profile)).unwrap()), shown(&frame));
+            let frame = Frame::Message {
+                name: "t".into(),
+                body: body.clone(),
+            };
+            assert_eq!(
+                shown(&decoded(&encoded(&frame, profile)).unwrap()),
+                shown(&frame)
+            );
         }
     }
 }
@@ -102,8 +145,13 @@ fn bytes_travel_as_base64_in_json() {
 #[test]
 fn base64_that_is_none_is_a_bad_envelope() {
     for payload in ["\"!\"", "\"AP8\"", "\"AP8=\\n\"", "7", "null", "{}"] {
-        let body = format!(r#"{{"type":"t","payload":{payload},"headers":{{"encoding":"base64"}}}}"#);
-        assert_eq!(decoded_body(&body).unwrap_err().reason(), CloseReason::BadEnvelope, "{body}");
+        let body =
+            format!(r#"{{"type":"t","payload":{payload},"headers":{{"encoding":"base64"}}}}"#);
+        assert_eq!(
+            decoded_body(&body).unwrap_err().reason(),
+            CloseReason::BadEnvelope,
+            "{body}"
+        );
     }
 }
 
@@ -119,7 +167,10 @@ fn headers_of_the_user_and_of_the_protocol_are_told_apart() {
         id: Id::Number(4),
         timeout: None,
         name: "t".into(),
-        body: with_headers(" { \"trace\" : \"a\\ud800\" , \"__proto__\":1e400 } ", body(Encoding::Bytes, b"x")),
+        body: with_headers(
+            " { \"trace\" : \"a\\ud800\" , \"__proto__\":1e400 } ",
+            body(Encoding::Bytes, b"x"),
+        ),
     };
     let bytes = encoded(&frame, Profile::Json);
     let text = std::str::from_utf8(&bytes[4..]).unwrap();
@@ -130,7 +181,9 @@ fn headers_of_the_user_and_of_the_protocol_are_told_apart() {
         )),
         "{text}"
     );
-    let Ok(Frame::Request { body, .. }) = decoded(&bytes) else { panic!("no request") };
+    let Ok(Frame::Request { body, .. }) = decoded(&bytes) else {
+        panic!("no request")
+    };
     let headers = body.headers.unwrap();
     assert_eq!(&headers[..], br#"{"__proto__":1e400,"trace":"a\ud800"}"#);
 }
@@ -138,15 +191,31 @@ fn headers_of_the_user_and_of_the_protocol_are_told_apart() {
 #[test]
 fn headers_that_are_empty_are_none() {
     assert_eq!(message_body(r#"{"type":"t","headers":{}}"#).headers, None);
-    assert_eq!(message_body(r#"{"type":"t","headers":{"requiresResponse":false}}"#).headers, None);
-    let frame = Frame::Message { name: "t".into(), body: with_headers("{ }", Body::none()) };
-    assert!(!encoded(&frame, Profile::Json).windows(7).any(|part| part == b"headers"));
+    assert_eq!(
+        message_body(r#"{"type":"t","headers":{"requiresResponse":false}}"#).headers,
+        None
+    );
+    let frame = Frame::Message {
+        name: "t".into(),
+        body: with_headers("{ }", Body::none()),
+    };
+    assert!(!encoded(&frame, Profile::Json)
+        .windows(7)
+        .any(|part| part == b"headers"));
 }
 
 #[test]
 fn headers_have_at_most_64_kib() {
-    let envelope = |length: usize| format!(r#"{{"type":"t","headers":{{"a":"{}"}}}}"#, "x".repeat(length - 8));
-    assert_eq!(message_body(envelope(MAX_HEADERS)).headers.unwrap().len(), MAX_HEADERS);
+    let envelope = |length: usize| {
+        format!(
+            r#"{{"type":"t","headers":{{"a":"{}"}}}}"#,
+            "x".repeat(length - 8)
+        )
+    };
+    assert_eq!(
+        message_body(envelope(MAX_HEADERS)).headers.unwrap().len(),
+        MAX_HEADERS
+    );
     let error = decoded_body(envelope(MAX_HEADERS + 1)).unwrap_err();
     assert_eq!(error.reason(), CloseReason::BadEnvelope);
 }
@@ -157,10 +226,24 @@ fn a_header_of_the_user_can_not_pose_as_one_of_the_protocol() {
     // on to a peer in the JSON profile.
     let headers = r#"{"requiresResponse":true,"timeout":"soon","error":{},"encoding":"base64","publisherId":5,"own":1}"#;
     for frame in [
-        Frame::Message { name: "t".into(), body: with_headers(headers, Body::json("1")) },
-        Frame::Topic { topic: "t".into(), publisher: Bytes::new(), body: with_headers(headers, Body::json("1")) },
-        Frame::Response { id: Id::Number(1), name: "t".into(), body: with_headers(headers, Body::json("1")) },
-        Frame::Publish { topic: "t".into(), body: with_headers(headers, Body::json("1")) },
+        Frame::Message {
+            name: "t".into(),
+            body: with_headers(headers, Body::json("1")),
+        },
+        Frame::Topic {
+            topic: "t".into(),
+            publisher: Bytes::new(),
+            body: with_headers(headers, Body::json("1")),
+        },
+        Frame::Response {
+            id: Id::Number(1),
+            name: "t".into(),
+            body: with_headers(headers, Body::json("1")),
+        },
+        Frame::Publish {
+            topic: "t".into(),
+            body: with_headers(headers, Body::json("1")),
+        },
     ] {
         let kind = std::mem::discriminant(&frame);
         let back = decoded(&encoded(&frame, Profile::Json)).unwrap();

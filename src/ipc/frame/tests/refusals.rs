@@ -16,37 +16,84 @@ fn reason(body: &[u8]) -> CloseReason {
 fn optional_kinds_are_skipped_whatever_they_contain() {
     for kind in 0x18..=0x1f {
         assert!(matches!(decoded_body([kind]), Ok(Frame::Ignored)));
-        assert!(matches!(decoded_body([kind, 0xff, 0x00, 0x80]), Ok(Frame::Ignored)));
+        assert!(matches!(
+            decoded_body([kind, 0xff, 0x00, 0x80]),
+            Ok(Frame::Ignored)
+        ));
     }
 }
 
 #[test]
 fn kinds_that_are_white_space_or_unknown_are_refused() {
     for kind in [0x09, 0x0a, 0x0d, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17] {
-        assert_eq!(reason(&[kind, 0, 0, 0]), CloseReason::ProtocolError, "{kind:02x}");
+        assert_eq!(
+            reason(&[kind, 0, 0, 0]),
+            CloseReason::ProtocolError,
+            "{kind:02x}"
+        );
     }
 }
 
 #[test]
 fn reserved_flags_and_encodings_are_refused() {
     for flag in [0x10, 0x20, 0x40, 0x80] {
-        assert_eq!(reason(&[0x01, 1, b't', flag]), CloseReason::ProtocolError, "{flag:02x}");
+        assert_eq!(
+            reason(&[0x01, 1, b't', flag]),
+            CloseReason::ProtocolError,
+            "{flag:02x}"
+        );
     }
     for encoding in 4..=7 {
-        assert_eq!(reason(&[0x01, 1, b't', encoding]), CloseReason::ProtocolError, "{encoding}");
+        assert_eq!(
+            reason(&[0x01, 1, b't', encoding]),
+            CloseReason::ProtocolError,
+            "{encoding}"
+        );
     }
-    assert_eq!(reason(b"\x01\x01t\x00x"), CloseReason::ProtocolError, "payload without encoding");
+    assert_eq!(
+        reason(b"\x01\x01t\x00x"),
+        CloseReason::ProtocolError,
+        "payload without encoding"
+    );
 }
 
 #[test]
 fn text_that_is_not_utf_8_is_refused() {
-    assert_eq!(reason(b"\x01\x01\xff\x00"), CloseReason::ProtocolError, "name of a message");
-    assert_eq!(reason(b"\x02\x01\x00\x01\x80\x00"), CloseReason::ProtocolError, "name of a request");
-    assert_eq!(reason(b"\x0b\x01t\x01\xff\x00"), CloseReason::ProtocolError, "publisher");
-    assert_eq!(reason(b"\x04\x01\x01\xff\x00\x00"), CloseReason::ProtocolError, "message of a failure");
-    assert_eq!(reason(b"\x10\x01\x01\xff"), CloseReason::ProtocolError, "farewell");
-    assert_eq!(reason(b"\x01\x01t\x01\"\xff\""), CloseReason::BadJson, "JSON payload");
-    assert_eq!(reason(b"\x01\x01t\x08\x01\xff"), CloseReason::ProtocolError, "headers");
+    assert_eq!(
+        reason(b"\x01\x01\xff\x00"),
+        CloseReason::ProtocolError,
+        "name of a message"
+    );
+    assert_eq!(
+        reason(b"\x02\x01\x00\x01\x80\x00"),
+        CloseReason::ProtocolError,
+        "name of a request"
+    );
+    assert_eq!(
+        reason(b"\x0b\x01t\x01\xff\x00"),
+        CloseReason::ProtocolError,
+        "publisher"
+    );
+    assert_eq!(
+        reason(b"\x04\x01\x01\xff\x00\x00"),
+        CloseReason::ProtocolError,
+        "message of a failure"
+    );
+    assert_eq!(
+        reason(b"\x10\x01\x01\xff"),
+        CloseReason::ProtocolError,
+        "farewell"
+    );
+    assert_eq!(
+        reason(b"\x01\x01t\x01\"\xff\""),
+        CloseReason::BadJson,
+        "JSON payload"
+    );
+    assert_eq!(
+        reason(b"\x01\x01t\x08\x01\xff"),
+        CloseReason::ProtocolError,
+        "headers"
+    );
 }
 
 #[test]
@@ -57,7 +104,13 @@ fn headers_are_an_object_of_at_most_64_kib() {
     }
     let message = |length: usize| Frame::Message {
         name: "t".into(),
-        body: Body { headers: Some(Bytes::from(format!("{{\"a\":\"{}\"}}", "x".repeat(length - 8)))), ..Body::none() },
+        body: Body {
+            headers: Some(Bytes::from(format!(
+                "{{\"a\":\"{}\"}}",
+                "x".repeat(length - 8)
+            ))),
+            ..Body::none()
+        },
     };
     assert!(decoded(&encoded(&message(MAX_HEADERS), Profile::Binary)).is_ok());
     assert!(decoded(&encoded(&message(MAX_HEADERS + 1), Profile::Binary)).is_err());
@@ -83,24 +136,56 @@ fn names_have_1_to_256_bytes() {
 
 #[test]
 fn numbers_are_bounded() {
-    assert!(matches!(decoded_body(hex("05 ffffffff0f")), Ok(Frame::Cancel { id: Id::Number(u32::MAX) })));
-    assert_eq!(reason(&hex("05 8080808010")), CloseReason::ProtocolError, "id of 33 bits");
-    assert_eq!(reason(&hex("05 ffffffffffffffffffff01")), CloseReason::ProtocolError, "11 bytes");
+    assert!(matches!(
+        decoded_body(hex("05 ffffffff0f")),
+        Ok(Frame::Cancel {
+            id: Id::Number(u32::MAX)
+        })
+    ));
+    assert_eq!(
+        reason(&hex("05 8080808010")),
+        CloseReason::ProtocolError,
+        "id of 33 bits"
+    );
+    assert_eq!(
+        reason(&hex("05 ffffffffffffffffffff01")),
+        CloseReason::ProtocolError,
+        "11 bytes"
+    );
     assert_eq!(reason(&hex("05 80")), CloseReason::ProtocolError, "cut off");
-    assert_eq!(reason(&hex("01 ffffffffffffffffff01 00")), CloseReason::ProtocolError, "length of 2^64 - 1");
+    assert_eq!(
+        reason(&hex("01 ffffffffffffffffff01 00")),
+        CloseReason::ProtocolError,
+        "length of 2^64 - 1"
+    );
 }
 
 #[test]
 fn frames_that_are_cut_off_or_too_long_are_refused() {
     let whole = [
-        "02 01 00 01 74 00", "03 01 00", "04 01 01 61 01 62 00", "05 01", "06 01 01 61", "07 01 01 61", "08 01 61 00",
-        "0b 01 61 00 00", "0c 01 01", "0e 01", "0f 01", "10 01 00",
+        "02 01 00 01 74 00",
+        "03 01 00",
+        "04 01 01 61 01 62 00",
+        "05 01",
+        "06 01 01 61",
+        "07 01 01 61",
+        "08 01 61 00",
+        "0b 01 61 00 00",
+        "0c 01 01",
+        "0e 01",
+        "0f 01",
+        "10 01 00",
     ];
     for body in whole {
         let body = hex(body);
         assert!(decoded_body(&body).is_ok(), "{body:02x?}");
         for length in 1..body.len() {
-            assert_eq!(reason(&body[..length]), CloseReason::ProtocolError, "{:02x?}", &body[..length]);
+            assert_eq!(
+                reason(&body[..length]),
+                CloseReason::ProtocolError,
+                "{:02x?}",
+                &body[..length]
+            );
         }
         let longer = [&body[..], &[0]].concat();
         assert_eq!(reason(&longer), CloseReason::ProtocolError, "{longer:02x?}");
@@ -112,8 +197,16 @@ fn a_failure_with_an_endless_text_is_clipped_by_its_sender() {
     // 64 KiB less one byte, then characters of two bytes: the cut must not
     // fall into one.
     let message = format!("{}{}", "x".repeat(MAX_HEADERS - 1), "é".repeat(50_000));
-    let failure = Failure { message: message.clone(), name: message.clone(), code: message.clone() };
-    let failed = Frame::Failed { id: Id::Number(1), name: Bytes::new(), failure };
+    let failure = Failure {
+        message: message.clone(),
+        name: message.clone(),
+        code: message.clone(),
+    };
+    let failed = Frame::Failed {
+        id: Id::Number(1),
+        name: Bytes::new(),
+        failure,
+    };
     let Ok(Frame::Failed { failure, .. }) = decoded(&encoded(&failed, Profile::Binary)) else {
         panic!("the receiver refuses it")
     };
@@ -121,6 +214,9 @@ fn a_failure_with_an_endless_text_is_clipped_by_its_sender() {
         assert_eq!(text.len(), MAX_HEADERS - 1);
         assert!(message.starts_with(text.as_str()));
     }
-    let bye = Frame::GoAway { reason: 1, message: message.clone() };
+    let bye = Frame::GoAway {
+        reason: 1,
+        message: message.clone(),
+    };
     assert!(decoded(&encoded(&bye, Profile::Binary)).is_ok());
 }

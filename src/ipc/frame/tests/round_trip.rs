@@ -32,7 +32,8 @@ fn json_text() -> impl Strategy<Value = String> {
     ];
     leaf.prop_recursive(4, 24, 4, |inner| {
         prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(","))),
+            prop::collection::vec(inner.clone(), 0..4)
+                .prop_map(|items| format!("[{}]", items.join(","))),
             prop::collection::vec((any::<String>(), inner), 0..4).prop_map(|fields| {
                 let fields: Vec<_> = fields
                     .iter()
@@ -47,14 +48,19 @@ fn json_text() -> impl Strategy<Value = String> {
 /// Headers as the JSON profile gives them back: sorted, each key once, and none
 /// of the protocol's.
 fn headers() -> impl Strategy<Value = Option<Bytes>> {
-    let keys = prop_oneof!["x-[a-z]{0,5}", "\\PC{0,5}".prop_map(|key| format!("{key}!"))];
-    prop::option::of(prop::collection::btree_map(keys, json_text(), 1..4).prop_map(|fields| {
-        let fields: Vec<_> = fields
-            .iter()
-            .map(|(key, value)| format!("{}:{value}", serde_json::to_string(key).unwrap()))
-            .collect();
-        Bytes::from(format!("{{{}}}", fields.join(",")))
-    }))
+    let keys = prop_oneof![
+        "x-[a-z]{0,5}",
+        "\\PC{0,5}".prop_map(|key| format!("{key}!"))
+    ];
+    prop::option::of(
+        prop::collection::btree_map(keys, json_text(), 1..4).prop_map(|fields| {
+            let fields: Vec<_> = fields
+                .iter()
+                .map(|(key, value)| format!("{}:{value}", serde_json::to_string(key).unwrap()))
+                .collect();
+            Bytes::from(format!("{{{}}}", fields.join(",")))
+        }),
+    )
 }
 
 fn bodies() -> impl Strategy<Value = Body> {
@@ -65,7 +71,11 @@ fn bodies() -> impl Strategy<Value = Body> {
         raw.clone().prop_map(|raw| (Encoding::Clone, raw)),
         raw.prop_map(|raw| (Encoding::Bytes, raw)),
     ];
-    (headers(), payload).prop_map(|(headers, (encoding, payload))| Body { headers, encoding, payload })
+    (headers(), payload).prop_map(|(headers, (encoding, payload))| Body {
+        headers,
+        encoding,
+        payload,
+    })
 }
 
 fn numbers() -> impl Strategy<Value = Id> {
@@ -74,22 +84,44 @@ fn numbers() -> impl Strategy<Value = Id> {
 
 fn frames() -> impl Strategy<Value = Frame> {
     let timeouts = prop::option::of((1u64..1 << 50).prop_map(Duration::from_millis));
-    let failures =
-        any::<(String, String, String)>().prop_map(|(message, name, code)| Failure { message, name, code });
+    let failures = any::<(String, String, String)>().prop_map(|(message, name, code)| Failure {
+        message,
+        name,
+        code,
+    });
     let reasons = prop::sample::select(CloseReason::ALL).prop_map(|reason| reason as u8);
     let publishers = prop_oneof![Just(Bytes::new()), name()];
     prop_oneof![
         (name(), bodies()).prop_map(|(name, body)| Frame::Message { name, body }),
-        (numbers(), timeouts, name(), bodies())
-            .prop_map(|(id, timeout, name, body)| Frame::Request { id, timeout, name, body }),
-        (numbers(), name(), bodies()).prop_map(|(id, name, body)| Frame::Response { id, name, body }),
-        (numbers(), name(), failures).prop_map(|(id, name, failure)| Frame::Failed { id, name, failure }),
+        (numbers(), timeouts, name(), bodies()).prop_map(|(id, timeout, name, body)| {
+            Frame::Request {
+                id,
+                timeout,
+                name,
+                body,
+            }
+        }),
+        (numbers(), name(), bodies()).prop_map(|(id, name, body)| Frame::Response {
+            id,
+            name,
+            body
+        }),
+        (numbers(), name(), failures).prop_map(|(id, name, failure)| Frame::Failed {
+            id,
+            name,
+            failure
+        }),
         numbers().prop_map(|id| Frame::Cancel { id }),
-        (prop::option::of(numbers()), name()).prop_map(|(id, topic)| Frame::Subscribe { id, topic }),
-        (prop::option::of(numbers()), name()).prop_map(|(id, topic)| Frame::Unsubscribe { id, topic }),
+        (prop::option::of(numbers()), name())
+            .prop_map(|(id, topic)| Frame::Subscribe { id, topic }),
+        (prop::option::of(numbers()), name())
+            .prop_map(|(id, topic)| Frame::Unsubscribe { id, topic }),
         (name(), bodies()).prop_map(|(topic, body)| Frame::Publish { topic, body }),
-        (name(), publishers, bodies())
-            .prop_map(|(topic, publisher, body)| Frame::Topic { topic, publisher, body }),
+        (name(), publishers, bodies()).prop_map(|(topic, publisher, body)| Frame::Topic {
+            topic,
+            publisher,
+            body
+        }),
         any::<(u64, u64)>().prop_map(|(messages, bytes)| Frame::Credit { messages, bytes }),
         numbers().prop_map(Frame::Ping),
         numbers().prop_map(Frame::Pong),
@@ -110,18 +142,48 @@ fn received(frame: Frame, profile: Profile) -> Frame {
     if profile == Profile::Binary {
         return match frame {
             // Answers don't repeat the type.
-            Frame::Response { id, body, .. } => Frame::Response { id, name: Bytes::new(), body },
-            Frame::Failed { id, failure, .. } => Frame::Failed { id, name: Bytes::new(), failure },
-            Frame::Subscribe { id, topic } => Frame::Subscribe { id: id.or(Some(Id::Number(0))), topic },
-            Frame::Unsubscribe { id, topic } => Frame::Unsubscribe { id: id.or(Some(Id::Number(0))), topic },
+            Frame::Response { id, body, .. } => Frame::Response {
+                id,
+                name: Bytes::new(),
+                body,
+            },
+            Frame::Failed { id, failure, .. } => Frame::Failed {
+                id,
+                name: Bytes::new(),
+                failure,
+            },
+            Frame::Subscribe { id, topic } => Frame::Subscribe {
+                id: id.or(Some(Id::Number(0))),
+                topic,
+            },
+            Frame::Unsubscribe { id, topic } => Frame::Unsubscribe {
+                id: id.or(Some(Id::Number(0))),
+                topic,
+            },
             other => other,
         };
     }
     match frame {
-        Frame::Request { id, timeout, name, body } => Frame::Request { id: as_text(id), timeout, name, body },
+        Frame::Request {
+            id,
+            timeout,
+            name,
+            body,
+        } => Frame::Request {
+            id: as_text(id),
+            timeout,
+            name,
+            body,
+        },
         Frame::Cancel { id } => Frame::Cancel { id: as_text(id) },
-        Frame::Subscribe { id, topic } => Frame::Subscribe { id: id.map(as_text), topic },
-        Frame::Unsubscribe { id, topic } => Frame::Unsubscribe { id: id.map(as_text), topic },
+        Frame::Subscribe { id, topic } => Frame::Subscribe {
+            id: id.map(as_text),
+            topic,
+        },
+        Frame::Unsubscribe { id, topic } => Frame::Unsubscribe {
+            id: id.map(as_text),
+            topic,
+        },
         Frame::Ping(id) => Frame::Ping(as_text(id)),
         Frame::Credit { .. } => Frame::Ignored,
         other => other,

@@ -16,13 +16,23 @@ fn senders_wait_above_the_mark_and_are_told_once_when_it_drains(profile: Profile
     for _ in 0..5 {
         taken.push(pair.message(Role::Client, 4000).unwrap());
     }
-    assert_eq!(taken, [Sent::Accepted, Sent::Accepted, Sent::Wait, Sent::Wait, Sent::Wait]);
+    assert_eq!(
+        taken,
+        [
+            Sent::Accepted,
+            Sent::Accepted,
+            Sent::Wait,
+            Sent::Wait,
+            Sent::Wait
+        ]
+    );
     assert!(!pair.client.has_events());
     // Down to the mark is not enough: half of it is.
     let mut drained = 0;
     while pair.client.output_len() > 0 {
         let before = pair.client.queued();
-        pair.client.wrote(500.min(pair.client.output_len()), pair.now);
+        pair.client
+            .wrote(500.min(pair.client.output_len()), pair.now);
         for event in pair.events(Role::Client) {
             assert!(matches!(event, Event::Drained), "{event:?}");
             drained += 1;
@@ -43,7 +53,13 @@ fn at_the_cap_sending_fails_and_queues_nothing(profile: Profile) {
             let now = pair.now;
             let sent = match kind {
                 0 => pair.client.message(name("t"), bulk(4000), now),
-                1 => pair.client.request(pair.client.pending() as u32 + 1, name("t"), bulk(4000), None, now),
+                1 => pair.client.request(
+                    pair.client.pending() as u32 + 1,
+                    name("t"),
+                    bulk(4000),
+                    None,
+                    now,
+                ),
                 _ => pair.client.publish(name("t"), bulk(4000), now),
             };
             if let Err(error) = sent {
@@ -51,12 +67,18 @@ fn at_the_cap_sending_fails_and_queues_nothing(profile: Profile) {
             }
             assert!(pair.client.queued() <= 30_000 + 4000 + 1000);
         };
-        assert_eq!((error.code, error.origin), (ErrorCode::Backpressure, Origin::Local));
+        assert_eq!(
+            (error.code, error.origin),
+            (ErrorCode::Backpressure, Origin::Local)
+        );
         let (queued, pending) = (pair.client.queued(), pair.client.pending());
         assert!(queued > 30_000);
         let id = pending as u32 + 1;
         assert!(pair.request(Role::Client, id, None).is_err());
-        assert_eq!((pair.client.queued(), pair.client.pending()), (queued, pending));
+        assert_eq!(
+            (pair.client.queued(), pair.client.pending()),
+            (queued, pending)
+        );
         pair.shuttle();
         assert_eq!(pair.client.queued(), 0);
         assert!(pair.message(Role::Client, 10).is_ok());
@@ -82,8 +104,13 @@ fn answers_pass_a_full_queue(profile: Profile) {
     while pair.message(Role::Client, 4000).is_ok() {}
     pair.respond(Role::Client, id);
     let frames = pair.spoken(Role::Client);
-    let at = frames.iter().position(|frame| matches!(frame, Frame::Response { .. }));
-    let messages = frames.iter().filter(|frame| matches!(frame, Frame::Message { .. })).count();
+    let at = frames
+        .iter()
+        .position(|frame| matches!(frame, Frame::Response { .. }));
+    let messages = frames
+        .iter()
+        .filter(|frame| matches!(frame, Frame::Message { .. }))
+        .count();
     // Before the messages that were queued above the mark.
     assert_eq!(at, Some(3));
     assert!(messages >= 3);
@@ -109,14 +136,19 @@ fn senders_are_told_when_what_was_held_is_withdrawn() {
             });
         }
         let events = pair.events(Role::Client);
-        let drained = events.iter().filter(|event| matches!(event, Event::Drained)).count();
+        let drained = events
+            .iter()
+            .filter(|event| matches!(event, Event::Drained))
+            .count();
         assert_eq!(drained, 1, "{events:?}");
     }
 }
 
 #[test]
 fn a_withdrawn_request_costs_no_credit_and_does_not_leave() {
-    let mut pair = Pair::with(limited(Profile::Binary, |limits| limits.window_messages = 1));
+    let mut pair = Pair::with(limited(Profile::Binary, |limits| {
+        limits.window_messages = 1
+    }));
     for id in 1..=3 {
         pair.request(Role::Client, id, None).unwrap();
     }
@@ -124,7 +156,10 @@ fn a_withdrawn_request_costs_no_credit_and_does_not_leave() {
     assert!(!pair.client.cancel(2, pair.now), "has not left");
     pair.shuttle();
     let events = pair.events(Role::Server);
-    assert!(matches!(events[..], [Event::Request { .. }, Event::Cancelled { .. }]), "{events:?}");
+    assert!(
+        matches!(events[..], [Event::Request { .. }, Event::Cancelled { .. }]),
+        "{events:?}"
+    );
     pair.respond(Role::Server, 1);
     pair.shuttle();
     assert_eq!(pair.asked(Role::Server), [3]);

@@ -12,9 +12,15 @@ fn every_reason_reaches_the_peer(profile: Profile) {
             pair.shuttle();
             // What is "local" there is "peer" here; and no client kicks a server.
             let strange = role == Role::Client && reason.is_servers();
-            let expected = if *reason == CloseReason::Local || strange { CloseReason::Peer } else { *reason };
+            let expected = if *reason == CloseReason::Local || strange {
+                CloseReason::Peer
+            } else {
+                *reason
+            };
             match &pair.events(other(role))[..] {
-                [Event::Closed { reason, message }] => assert_eq!((*reason, &**message), (expected, "so it is")),
+                [Event::Closed { reason, message }] => {
+                    assert_eq!((*reason, &**message), (expected, "so it is"))
+                }
                 other => panic!("{other:?}"),
             }
         }
@@ -27,7 +33,8 @@ fn an_unknown_reason_is_the_peers(profile: Profile) {
         Profile::Binary => &[0x10, 200, 0],
         Profile::Json => br#"{"type":"__goaway__","payload":{"reason":"later","message":""}}"#,
     };
-    pair.client.input(&(body.len() as u32).to_be_bytes(), pair.now);
+    pair.client
+        .input(&(body.len() as u32).to_be_bytes(), pair.now);
     pair.client.input(body, pair.now);
     assert_eq!(closed(&pair.events(Role::Client)), CloseReason::Peer);
 }
@@ -70,14 +77,24 @@ fn requests_that_have_left_may_have_run_and_others_have_not(profile: Profile) {
     let mut settled = Vec::new();
     for event in &events[..events.len() - 1] {
         match event {
-            Event::Failed { id, error, remote: None } => {
-                assert_eq!((error.code, error.origin), (ErrorCode::ConnectionLost, Origin::Io));
+            Event::Failed {
+                id,
+                error,
+                remote: None,
+            } => {
+                assert_eq!(
+                    (error.code, error.origin),
+                    (ErrorCode::ConnectionLost, Origin::Io)
+                );
                 settled.push((*id, error.may_have_run));
             }
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!(settled, (0..12).map(|id| (id, id < sent)).collect::<Vec<_>>());
+    assert_eq!(
+        settled,
+        (0..12).map(|id| (id, id < sent)).collect::<Vec<_>>()
+    );
     assert_eq!((pair.client.pending(), pair.client.deadline()), (0, None));
     // What never left is forgotten.
     assert_eq!(pair.client.queued(), pair.client.output_len());
@@ -122,7 +139,10 @@ fn a_probe_is_settled_by_a_close(profile: Profile) {
     let mut pair = Pair::open(profile);
     pair.server.probe(pair.now + SECOND, pair.now);
     pair.server.close(CloseReason::Reset, "");
-    assert!(matches!(pair.events(Role::Server)[..], [Event::Probed { alive: false }, Event::Closed { .. }]));
+    assert!(matches!(
+        pair.events(Role::Server)[..],
+        [Event::Probed { alive: false }, Event::Closed { .. }]
+    ));
 }
 
 fn the_first_reason_is_the_only_one(profile: Profile) {
@@ -135,7 +155,8 @@ fn the_first_reason_is_the_only_one(profile: Profile) {
     pair.client.close(CloseReason::Reset, "");
     pair.client.eof();
     pair.client.tick(pair.now + 3600 * SECOND);
-    pair.client.input(&wire(&Frame::Ping(Id::Number(1)), profile), pair.now);
+    pair.client
+        .input(&wire(&Frame::Ping(Id::Number(1)), profile), pair.now);
     assert_eq!(pair.client.output(), goodbye);
     assert_eq!(closed(&pair.events(Role::Client)), CloseReason::Local);
 }
@@ -146,10 +167,16 @@ fn nothing_can_be_sent_after_a_close(profile: Profile) {
     pair.events(Role::Client);
     let now = pair.now;
     let error = pair.message(Role::Client, 1).unwrap_err();
-    assert_eq!((error.code, error.may_have_run), (ErrorCode::ServerStopping, false));
+    assert_eq!(
+        (error.code, error.may_have_run),
+        (ErrorCode::ServerStopping, false)
+    );
     assert!(pair.request(Role::Client, 1, None).is_err());
     assert!(pair.client.publish(name("t"), Body::none(), now).is_err());
-    assert!(pair.client.subscribe(2, name("t"), true, None, now).is_err());
+    assert!(pair
+        .client
+        .subscribe(2, name("t"), true, None, now)
+        .is_err());
     pair.client.pong(now);
     pair.client.probe(now + SECOND, now);
     pair.client.finished(1, now);
@@ -162,22 +189,38 @@ fn nothing_can_be_sent_after_a_close(profile: Profile) {
 fn nothing_can_be_sent_before_the_registration(profile: Profile) {
     let mut pair = Pair::connected(config(profile), config(profile));
     for role in BOTH {
-        assert_eq!(pair.message(role, 1).unwrap_err().code, ErrorCode::NotConnected);
-        assert_eq!(pair.request(role, 1, None).unwrap_err().code, ErrorCode::NotConnected);
+        assert_eq!(
+            pair.message(role, 1).unwrap_err().code,
+            ErrorCode::NotConnected
+        );
+        assert_eq!(
+            pair.request(role, 1, None).unwrap_err().code,
+            ErrorCode::NotConnected
+        );
         assert_eq!(pair.end(role).pending(), 0);
     }
     assert_eq!(pair.server.output_len(), 0);
 }
 
 fn an_end_between_frames_is_not_one_inside_a_frame(profile: Profile) {
-    let frame = wire(&Frame::Message { name: name("t"), body: Body::json("1") }, profile);
+    let frame = wire(
+        &Frame::Message {
+            name: name("t"),
+            body: Body::json("1"),
+        },
+        profile,
+    );
     for cut in 0..=frame.len() {
         let mut pair = Pair::open(profile);
         pair.server.input(&frame[..cut], pair.now);
         pair.server.eof();
         let events = pair.events(Role::Server);
         let whole = cut == 0 || cut == frame.len();
-        let expected = if whole { CloseReason::PeerClosed } else { CloseReason::TruncatedFrame };
+        let expected = if whole {
+            CloseReason::PeerClosed
+        } else {
+            CloseReason::TruncatedFrame
+        };
         assert_eq!(closed(&events), expected, "after {cut} bytes");
         assert_eq!(events.len(), if cut == frame.len() { 2 } else { 1 });
     }
@@ -193,7 +236,10 @@ fn a_peer_that_has_finished_sending_gets_its_answers(profile: Profile) {
     pair.respond(Role::Server, id);
     assert!(pair.server.is_open());
     pair.shuttle();
-    assert!(matches!(pair.events(Role::Client)[..], [Event::Response { id: 1, .. }]));
+    assert!(matches!(
+        pair.events(Role::Client)[..],
+        [Event::Response { id: 1, .. }]
+    ));
     assert_eq!(closed(&pair.events(Role::Server)), CloseReason::PeerClosed);
 }
 
@@ -211,8 +257,17 @@ fn a_peer_that_has_finished_sending_waits_one_second_at_most(profile: Profile) {
 }
 
 fn a_peer_that_has_finished_sending_and_asks_nothing_is_gone_at_once(profile: Profile) {
-    let frame = wire(&Frame::Message { name: name("t"), body: Body::none() }, profile);
-    for (length, reason) in [(0, CloseReason::PeerClosed), (5, CloseReason::TruncatedFrame)] {
+    let frame = wire(
+        &Frame::Message {
+            name: name("t"),
+            body: Body::none(),
+        },
+        profile,
+    );
+    for (length, reason) in [
+        (0, CloseReason::PeerClosed),
+        (5, CloseReason::TruncatedFrame),
+    ] {
         let mut pair = Pair::open(profile);
         pair.server.input(&frame[..length], pair.now);
         pair.server.half_close(pair.now);
@@ -233,7 +288,11 @@ fn bytes_that_are_no_frame_close_with_their_reason(profile: Profile) {
         assert_eq!(closed(&pair.events(Role::Server)), reason);
         assert_eq!(pair.server.counters().errors, 1);
         pair.shuttle();
-        assert_eq!(closed(&pair.events(Role::Client)), reason, "the peer is told");
+        assert_eq!(
+            closed(&pair.events(Role::Client)),
+            reason,
+            "the peer is told"
+        );
         // Before the registration nothing is echoed.
         let mut pair = Pair::connected(config(profile), config(profile));
         pair.server.input(bytes, pair.now);

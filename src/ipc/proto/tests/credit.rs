@@ -9,7 +9,12 @@ fn window(profile: Profile, messages: u32) -> SessionConfig {
 /// How many messages one end has got.
 fn messages(pair: &mut Pair, role: Role) -> usize {
     let events = pair.events(role);
-    assert!(events.iter().all(|event| matches!(event, Event::Message { .. })), "{events:?}");
+    assert!(
+        events
+            .iter()
+            .all(|event| matches!(event, Event::Message { .. })),
+        "{events:?}"
+    );
     events.len()
 }
 
@@ -40,7 +45,9 @@ fn messages_beyond_the_window_are_held_until_handlers_finish() {
 
 #[test]
 fn bytes_beyond_the_window_are_held_until_they_are_taken() {
-    let mut pair = Pair::with(limited(Profile::Binary, |limits| limits.window_bytes = 1000));
+    let mut pair = Pair::with(limited(Profile::Binary, |limits| {
+        limits.window_bytes = 1000
+    }));
     for _ in 0..3 {
         pair.message(Role::Client, 600).unwrap();
     }
@@ -62,7 +69,10 @@ fn a_peer_that_exceeds_its_credit_is_closed() {
     for from in BOTH {
         let mut pair = Pair::with(window(Profile::Binary, 4));
         let to = other(from);
-        let message = Frame::Message { name: name("t"), body: Body::none() };
+        let message = Frame::Message {
+            name: name("t"),
+            body: Body::none(),
+        };
         for _ in 0..4 {
             pair.inject(to, &message);
         }
@@ -72,14 +82,23 @@ fn a_peer_that_exceeds_its_credit_is_closed() {
         assert_eq!(events.len(), 1, "the fifth is not delivered: {events:?}");
         assert_eq!(closed(&events), CloseReason::ProtocolError);
         pair.shuttle();
-        assert_eq!(closed(&pair.events(from)), CloseReason::ProtocolError, "it is told why");
+        assert_eq!(
+            closed(&pair.events(from)),
+            CloseReason::ProtocolError,
+            "it is told why"
+        );
     }
 }
 
 #[test]
 fn a_peer_that_exceeds_its_bytes_is_closed() {
-    let mut pair = Pair::with(limited(Profile::Binary, |limits| limits.window_bytes = 1000));
-    let message = Frame::Message { name: name("t"), body: bulk(2000) };
+    let mut pair = Pair::with(limited(Profile::Binary, |limits| {
+        limits.window_bytes = 1000
+    }));
+    let message = Frame::Message {
+        name: name("t"),
+        body: bulk(2000),
+    };
     pair.inject(Role::Server, &message);
     pair.inject(Role::Server, &message);
     let mut events = Vec::new();
@@ -109,19 +128,29 @@ fn the_control_lane_passes_an_exhausted_window() {
     pair.respond(Role::Client, incoming);
     assert!(pair.client.cancel(1, pair.now));
     pair.client.probe(pair.now + SECOND, pair.now);
-    pair.client.subscribe(2, name("t"), true, None, pair.now).unwrap();
+    pair.client
+        .subscribe(2, name("t"), true, None, pair.now)
+        .unwrap();
     pair.shuttle();
     let events = pair.events(Role::Server);
     assert!(
         matches!(
             events[..],
-            [Event::Response { id: 50, .. }, Event::Cancelled { .. }, Event::Ping, Event::Subscribe { .. }]
+            [
+                Event::Response { id: 50, .. },
+                Event::Cancelled { .. },
+                Event::Ping,
+                Event::Subscribe { .. }
+            ]
         ),
         "{events:?}"
     );
     pair.server.pong(pair.now);
     pair.shuttle();
-    assert!(matches!(pair.events(Role::Client)[..], [Event::Probed { alive: true }]));
+    assert!(matches!(
+        pair.events(Role::Client)[..],
+        [Event::Probed { alive: true }]
+    ));
     assert_eq!(pair.client.queued(), held, "messages still wait");
 }
 
@@ -131,7 +160,9 @@ fn held_messages_keep_their_order() {
     for number in 0..50 {
         let body = Body::json(number.to_string());
         if number % 3 == 0 {
-            pair.client.request(number + 1, name("n"), body, None, pair.now).unwrap();
+            pair.client
+                .request(number + 1, name("n"), body, None, pair.now)
+                .unwrap();
         } else {
             pair.client.message(name("n"), body, pair.now).unwrap();
         }
@@ -144,8 +175,15 @@ fn held_messages_keep_their_order() {
             break;
         }
         for event in events {
-            let (Event::Message { body, .. } | Event::Request { body, .. }) = &event else { panic!() };
-            seen.push(std::str::from_utf8(&body.payload).unwrap().parse::<u32>().unwrap());
+            let (Event::Message { body, .. } | Event::Request { body, .. }) = &event else {
+                panic!()
+            };
+            seen.push(
+                std::str::from_utf8(&body.payload)
+                    .unwrap()
+                    .parse::<u32>()
+                    .unwrap(),
+            );
             match event {
                 Event::Request { id, .. } => pair.respond(Role::Server, id),
                 _ => pair.server.finished(1, pair.now),
@@ -165,7 +203,10 @@ fn give_back(pair: &mut Pair) -> usize {
             other => panic!("{other:?}"),
         };
         let headers = body.headers.as_ref().map_or(0, Bytes::len);
-        pair.server.taken((name.len() + headers + body.payload.len() + 32) as u64, pair.now);
+        pair.server.taken(
+            (name.len() + headers + body.payload.len() + 32) as u64,
+            pair.now,
+        );
     }
     events.len()
 }
@@ -175,7 +216,11 @@ fn bytes_counted_by_content_are_given_back_in_full(profile: Profile) {
     for number in 0..300 {
         let payload = Bytes::from(vec![7; number]);
         let headers = Some(name(r#"{"some":"header"}"#));
-        let body = Body { headers, encoding: Encoding::Bytes, payload };
+        let body = Body {
+            headers,
+            encoding: Encoding::Bytes,
+            payload,
+        };
         pair.client.message(name("t"), body, pair.now).unwrap();
         pair.shuttle();
         assert_eq!(give_back(&mut pair), 1, "after {number} messages");
@@ -193,9 +238,14 @@ fn refused_requests_keep_no_bytes(profile: Profile) {
     pair.shuttle();
     assert_eq!(give_back(&mut pair), 1);
     for id in 2..50 {
-        pair.client.request(id, name("ask"), bulk(500), None, pair.now).unwrap();
+        pair.client
+            .request(id, name("ask"), bulk(500), None, pair.now)
+            .unwrap();
         pair.shuttle();
-        assert!(matches!(pair.events(Role::Client)[..], [Event::Failed { .. }]), "request {id}");
+        assert!(
+            matches!(pair.events(Role::Client)[..], [Event::Failed { .. }]),
+            "request {id}"
+        );
     }
 }
 
@@ -210,7 +260,11 @@ fn slow_handlers_hold_the_sender_back(profile: Profile) {
     let mut handled = 0;
     while handled < 300 {
         pair.shuttle();
-        assert!(pair.server.running() <= u64::from(WINDOW), "{} handlers", pair.server.running());
+        assert!(
+            pair.server.running() <= u64::from(WINDOW),
+            "{} handlers",
+            pair.server.running()
+        );
         assert!(handled + 8 >= 300 || pair.client.queued() > 0);
         assert!(pair.server.running() > 0, "everybody waits for everybody");
         pair.events(Role::Server);
@@ -233,17 +287,26 @@ fn the_handler_of_a_cancelled_request_counts_until_it_ends(profile: Profile) {
     pair.shuttle();
     if profile == Profile::Binary {
         // In JSON the cancellation stands behind the second request, unread.
-        assert!(matches!(pair.events(Role::Server)[..], [Event::Cancelled { .. }]));
+        assert!(matches!(
+            pair.events(Role::Server)[..],
+            [Event::Cancelled { .. }]
+        ));
     }
     assert_eq!(pair.server.running(), 1);
     assert!(!pair.server.has_events());
     pair.respond(Role::Server, first[0]);
     pair.shuttle();
-    assert!(pair.events(Role::Server).iter().any(|event| matches!(event, Event::Request { .. })));
+    assert!(pair
+        .events(Role::Server)
+        .iter()
+        .any(|event| matches!(event, Event::Request { .. })));
 }
 
 fn more_requests_than_the_limit_are_refused_at_once(profile: Profile) {
-    let mut pair = Pair::open_with(config(profile), limited(profile, |limits| limits.pending_requests = 3));
+    let mut pair = Pair::open_with(
+        config(profile),
+        limited(profile, |limits| limits.pending_requests = 3),
+    );
     for id in 1..=4 {
         pair.request(Role::Client, id, None).unwrap();
     }
@@ -251,7 +314,11 @@ fn more_requests_than_the_limit_are_refused_at_once(profile: Profile) {
     let asked = pair.asked(Role::Server);
     assert_eq!(asked.len(), 3);
     match &pair.events(Role::Client)[..] {
-        [Event::Failed { id: 4, error, remote: Some((_, code)) }] => {
+        [Event::Failed {
+            id: 4,
+            error,
+            remote: Some((_, code)),
+        }] => {
             assert_eq!(error.origin, Origin::Peer);
             assert_eq!(code, ErrorCode::TooManyPending.as_str());
         }

@@ -12,8 +12,15 @@ fn a_request_times_out_with_the_documented_text(profile: Profile) {
     pair.now += 3 * SECOND;
     pair.client.tick(pair.now);
     match &pair.events(Role::Client)[..] {
-        [Event::Failed { id: 1, error, remote: None }] => {
-            assert_eq!((error.code, error.origin), (ErrorCode::Timeout, Origin::Local));
+        [Event::Failed {
+            id: 1,
+            error,
+            remote: None,
+        }] => {
+            assert_eq!(
+                (error.code, error.origin),
+                (ErrorCode::Timeout, Origin::Local)
+            );
             assert_eq!(error.message, "Request timeout for ask");
             assert!(error.may_have_run);
         }
@@ -29,12 +36,19 @@ fn the_peer_is_told_of_a_timeout_and_its_late_answer_goes_nowhere(profile: Profi
     pair.shuttle();
     let id = pair.asked(Role::Server)[0];
     pair.pass(SECOND);
-    assert!(matches!(pair.events(Role::Client)[..], [Event::Failed { .. }]));
+    assert!(matches!(
+        pair.events(Role::Client)[..],
+        [Event::Failed { .. }]
+    ));
     assert!(matches!(pair.events(Role::Server)[..], [Event::Cancelled { id: told }] if told == id));
     pair.respond(Role::Server, id);
     assert_eq!(pair.server.output_len(), 0, "nobody wants it any more");
     // An answer that was on its way already.
-    let late = Frame::Response { id: Id::Number(1), name: name("ask"), body: Body::none() };
+    let late = Frame::Response {
+        id: Id::Number(1),
+        name: name("ask"),
+        body: Body::none(),
+    };
     pair.inject(Role::Client, &late);
     assert!(!pair.client.has_events());
     assert_eq!(pair.client.counters().errors, 1);
@@ -44,7 +58,8 @@ fn the_peer_is_told_of_a_timeout_and_its_late_answer_goes_nowhere(profile: Profi
 fn each_request_has_its_own_deadline(profile: Profile) {
     let mut pair = Pair::open(profile);
     for (id, seconds) in [(1, 9), (2, 3), (3, 6)] {
-        pair.request(Role::Client, id, Some(seconds * SECOND)).unwrap();
+        pair.request(Role::Client, id, Some(seconds * SECOND))
+            .unwrap();
     }
     pair.request(Role::Client, 4, None).unwrap();
     pair.shuttle();

@@ -40,7 +40,13 @@ fn a_ping_is_sent_after_silence_and_its_answer_counts(profile: Profile) {
 fn any_byte_is_a_sign_of_life(profile: Profile) {
     for role in BOTH {
         let mut pair = one_beating(profile, role, true);
-        let frame = wire(&Frame::Message { name: name("t"), body: bulk(50) }, profile);
+        let frame = wire(
+            &Frame::Message {
+                name: name("t"),
+                body: bulk(50),
+            },
+            profile,
+        );
         for byte in &frame[..40] {
             pair.now += 2 * SECOND + 900 * MILLI;
             let now = pair.now;
@@ -69,8 +75,14 @@ fn silence_closes_after_the_timeout(profile: Profile) {
         let events = pair.events(role);
         match &events[..] {
             [Event::HeartbeatTimeout(error), Event::Closed { reason, .. }] => {
-                assert_eq!((error.code, error.origin), (ErrorCode::HeartbeatTimeout, Origin::Io));
-                assert_eq!(error.message, "Heartbeat timeout: no sign of life for 8000 ms");
+                assert_eq!(
+                    (error.code, error.origin),
+                    (ErrorCode::HeartbeatTimeout, Origin::Io)
+                );
+                assert_eq!(
+                    error.message,
+                    "Heartbeat timeout: no sign of life for 8000 ms"
+                );
                 assert_eq!(*reason, CloseReason::HeartbeatTimeout);
             }
             other => panic!("{other:?}"),
@@ -97,7 +109,13 @@ fn silence_may_be_told_without_closing(profile: Profile) {
     }
     assert_eq!(told, [11, 19, 27, 35]);
     // A peer that comes back is asked again after silence, as at first.
-    pair.inject(Role::Server, &Frame::Message { name: name("t"), body: Body::none() });
+    pair.inject(
+        Role::Server,
+        &Frame::Message {
+            name: name("t"),
+            body: Body::none(),
+        },
+    );
     assert_eq!(pair.server.deadline(), Some(pair.now + 3 * SECOND));
 }
 
@@ -110,7 +128,10 @@ fn nobody_is_timed_out_in_the_grace_period(profile: Profile) {
     pair.server.tick(pair.now + 60 * SECOND - MILLI);
     assert!(pair.server.is_open());
     pair.server.tick(pair.now + 60 * SECOND);
-    assert_eq!(closed(&pair.events(Role::Server)), CloseReason::HeartbeatTimeout);
+    assert_eq!(
+        closed(&pair.events(Role::Server)),
+        CloseReason::HeartbeatTimeout
+    );
 }
 
 fn the_clock_stands_while_we_do_not_read(profile: Profile) {
@@ -129,7 +150,10 @@ fn the_clock_stands_while_we_do_not_read(profile: Profile) {
         pair.server.tick(pair.server.deadline().unwrap());
         pair.server.wrote(pair.server.output_len(), resumed);
     }
-    assert_eq!(closed(&pair.events(Role::Server)), CloseReason::HeartbeatTimeout);
+    assert_eq!(
+        closed(&pair.events(Role::Server)),
+        CloseReason::HeartbeatTimeout
+    );
     pair.server.tick(resumed);
 }
 
@@ -170,7 +194,10 @@ fn an_old_answer_does_not_answer_a_probe(profile: Profile) {
     assert!(!pair.server.has_events());
     // One answer is enough for many questions: that to the latest.
     pair.inject(Role::Server, &Frame::Pong(Id::Number(3)));
-    assert!(matches!(pair.events(Role::Server)[..], [Event::Probed { alive: true }]));
+    assert!(matches!(
+        pair.events(Role::Server)[..],
+        [Event::Probed { alive: true }]
+    ));
 }
 
 fn a_flood_of_pings_is_one_event_and_one_answer(profile: Profile) {
@@ -185,7 +212,10 @@ fn a_flood_of_pings_is_one_event_and_one_answer(profile: Profile) {
         pair.end(role).pong(now);
         pair.end(role).pong(now);
         // The latest question is the one to answer.
-        assert!(matches!(pair.spoken(role)[..], [Frame::Pong(Id::Number(10_000))]));
+        assert!(matches!(
+            pair.spoken(role)[..],
+            [Frame::Pong(Id::Number(10_000))]
+        ));
         pair.inject(role, &Frame::Ping(Id::Number(1)));
         assert!(matches!(pair.events(role)[..], [Event::Ping]));
     }

@@ -55,7 +55,10 @@ struct Pair {
 
 /// A configuration without heartbeats, which most tests would have to skip.
 fn config(profile: Profile) -> SessionConfig {
-    let mut config = SessionConfig { json_only: profile == Profile::Json, ..SessionConfig::default() };
+    let mut config = SessionConfig {
+        json_only: profile == Profile::Json,
+        ..SessionConfig::default()
+    };
     config.heartbeat.enabled = false;
     config
 }
@@ -79,14 +82,22 @@ fn registration(client_id: &str) -> Registration {
 }
 
 fn welcome() -> Welcome {
-    Welcome { client_id: "c".to_owned(), role: "server".to_owned(), resume: None, protocol: None }
+    Welcome {
+        client_id: "c".to_owned(),
+        role: "server".to_owned(),
+        resume: None,
+        protocol: None,
+    }
 }
 
 impl Pair {
     /// Connected; nothing has been said.
     fn connected(client: SessionConfig, server: SessionConfig) -> Self {
         let now = Instant::now();
-        let wall = WallClock { base: now, millis: 1_700_000_000_000 };
+        let wall = WallClock {
+            base: now,
+            millis: 1_700_000_000_000,
+        };
         Self {
             client: Session::client(Arc::new(client), registration("c"), wall, now),
             server: Session::server(Arc::new(server), wall, now),
@@ -169,8 +180,13 @@ impl Pair {
     fn pass(&mut self, time: Duration) {
         let until = self.now + time;
         loop {
-            let next = [self.client.deadline(), self.server.deadline()].into_iter().flatten().min();
-            let Some(next) = next.filter(|at| *at <= until) else { break };
+            let next = [self.client.deadline(), self.server.deadline()]
+                .into_iter()
+                .flatten()
+                .min();
+            let Some(next) = next.filter(|at| *at <= until) else {
+                break;
+            };
             assert!(next >= self.now, "a deadline in the past");
             self.now = next;
             self.client.tick(next);
@@ -205,7 +221,8 @@ impl Pair {
 
     fn request(&mut self, from: Role, id: u32, timeout: Option<Duration>) -> Result<Sent, Error> {
         let now = self.now;
-        self.end(from).request(id, name("ask"), Body::json("1"), timeout, now)
+        self.end(from)
+            .request(id, name("ask"), Body::json("1"), timeout, now)
     }
 
     fn message(&mut self, from: Role, size: usize) -> Result<Sent, Error> {
@@ -234,7 +251,11 @@ fn name(text: &'static str) -> Bytes {
 
 /// A payload of this many bytes.
 fn bulk(size: usize) -> Body {
-    Body { headers: None, encoding: Encoding::Json, payload: Bytes::from("1".repeat(size.max(1))) }
+    Body {
+        headers: None,
+        encoding: Encoding::Json,
+        payload: Bytes::from("1".repeat(size.max(1))),
+    }
 }
 
 fn wire(frame: &Frame, profile: Profile) -> BytesMut {
@@ -254,7 +275,10 @@ const BOTH: [Role; 2] = [Role::Client, Role::Server];
 
 /// The reason of the close, which has to be the last event and the only close.
 fn closed(events: &[Event]) -> CloseReason {
-    let closes = events.iter().filter(|event| matches!(event, Event::Closed { .. })).count();
+    let closes = events
+        .iter()
+        .filter(|event| matches!(event, Event::Closed { .. }))
+        .count();
     assert_eq!(closes, 1, "{events:?}");
     match events.last() {
         Some(Event::Closed { reason, .. }) => *reason,

@@ -19,12 +19,22 @@ impl Asker {
     fn ask(&mut self, session: &mut Session, depth: u32, made_for: Option<u32>, now: Instant) {
         self.next += 1;
         self.made_for.insert(self.next, made_for);
-        session.request(self.next, name("nest"), Body::json(depth.to_string()), None, now).unwrap();
+        session
+            .request(
+                self.next,
+                name("nest"),
+                Body::json(depth.to_string()),
+                None,
+                now,
+            )
+            .unwrap();
     }
 
     /// Handles one event, as a busy thread would.
     fn handle_one(&mut self, session: &mut Session, now: Instant) -> bool {
-        let Some(event) = self.inbox.pop_front() else { return false };
+        let Some(event) = self.inbox.pop_front() else {
+            return false;
+        };
         match event {
             Event::Request { id, body, .. } => {
                 let depth: u32 = std::str::from_utf8(&body.payload).unwrap().parse().unwrap();
@@ -45,8 +55,8 @@ impl Asker {
 }
 
 /// Asks this often at each end, this deep, and lets everybody go on.
-fn nest(config: SessionConfig, requests: [usize; 2], depth: u32) {
-    let mut pair = Pair::with(config);
+fn nest(client: SessionConfig, server: SessionConfig, requests: [usize; 2], depth: u32) {
+    let mut pair = Pair::open_with(client, server);
     pair.chunk = 64;
     let now = pair.now;
     let mut askers = [Asker::default(), Asker::default()];
@@ -71,7 +81,10 @@ fn nest(config: SessionConfig, requests: [usize; 2], depth: u32) {
     assert_eq!(askers.map(|asker| asker.answered), requests, "stuck");
     for role in BOTH {
         let session = pair.end(role);
-        assert_eq!((session.pending(), session.running(), session.queued()), (0, 0, 0));
+        assert_eq!(
+            (session.pending(), session.running(), session.queued()),
+            (0, 0, 0)
+        );
     }
 }
 
@@ -82,13 +95,17 @@ fn nested_requests_in_both_directions_do_not_deadlock(profile: Profile) {
             limits.window_bytes = bytes;
             limits.high_water = 4096;
         });
-        nest(config, [600, 600], 5);
+        nest(config.clone(), config, [600, 600], 5);
     }
 }
 
 fn a_single_request_may_nest_deeper_than_the_window(profile: Profile) {
+    let window = |messages| limited(profile, |limits| limits.window_messages = messages);
     for requests in [[1, 0], [0, 1]] {
-        nest(limited(profile, |limits| limits.window_messages = 1), requests, 50);
+        // With a large window at one end there is no other reason to grant.
+        for (client, server) in [(1, 1), (1, 1000), (1000, 1)] {
+            nest(window(client), window(server), requests, 50);
+        }
     }
 }
 

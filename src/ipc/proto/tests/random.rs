@@ -9,23 +9,66 @@ use crate::ipc::options::SlowConsumer;
 
 #[derive(Clone, Debug)]
 pub(super) enum Op {
-    Request { from: Role, timeout: Option<u16>, size: usize },
-    Message { from: Role, size: usize },
-    Publish { size: usize },
-    Share { size: usize },
-    Subscribe { subscribe: bool, timeout: Option<u16> },
-    Cancel { from: Role, which: usize },
-    Respond { from: Role, which: usize, size: usize },
-    Fail { from: Role, which: usize },
-    Finish { from: Role, count: u64 },
-    Pong { from: Role },
-    Probe { from: Role, timeout: u16 },
-    Carry { from: Role, bytes: usize },
-    Wait { millis: u16 },
+    Request {
+        from: Role,
+        timeout: Option<u16>,
+        size: usize,
+    },
+    Message {
+        from: Role,
+        size: usize,
+    },
+    Publish {
+        size: usize,
+    },
+    Share {
+        size: usize,
+    },
+    Subscribe {
+        subscribe: bool,
+        timeout: Option<u16>,
+    },
+    Cancel {
+        from: Role,
+        which: usize,
+    },
+    Respond {
+        from: Role,
+        which: usize,
+        size: usize,
+    },
+    Fail {
+        from: Role,
+        which: usize,
+    },
+    Finish {
+        from: Role,
+        count: u64,
+    },
+    Pong {
+        from: Role,
+    },
+    Probe {
+        from: Role,
+        timeout: u16,
+    },
+    Carry {
+        from: Role,
+        bytes: usize,
+    },
+    Wait {
+        millis: u16,
+    },
     Deadline,
-    Leave { from: Role },
-    Eof { into: Role },
-    HalfClose { into: Role },
+    Leave {
+        from: Role,
+    },
+    Eof {
+        into: Role,
+    },
+    HalfClose {
+        into: Role,
+    },
 }
 
 fn roles() -> impl Strategy<Value = Role> {

@@ -14,27 +14,42 @@ fn policy(profile: Profile, policy: SlowConsumer) -> SessionConfig {
 
 fn news(number: usize, size: usize) -> Shared {
     let body = Body::json(format!("[{number},\"{}\"]", "x".repeat(size)));
-    Shared::new(Frame::Topic { topic: name("news"), publisher: Bytes::new(), body }, 0)
+    Shared::new(
+        Frame::Topic {
+            topic: name("news"),
+            publisher: Bytes::new(),
+            body,
+        },
+        0,
+    )
 }
 
 /// The numbers of the news that arrived.
 fn arrived(pair: &mut Pair) -> Vec<usize> {
     pair.shuttle();
-    let numbers = pair.events(Role::Client).into_iter().map(|event| match event {
-        Event::Topic { topic, body, .. } => {
-            assert_eq!(topic, "news");
-            let text = std::str::from_utf8(&body.payload).unwrap();
-            text[1..text.find(',').unwrap()].parse().unwrap()
-        }
-        other => panic!("{other:?}"),
-    });
+    let numbers = pair
+        .events(Role::Client)
+        .into_iter()
+        .map(|event| match event {
+            Event::Topic { topic, body, .. } => {
+                assert_eq!(topic, "news");
+                let text = std::str::from_utf8(&body.payload).unwrap();
+                text[1..text.find(',').unwrap()].parse().unwrap()
+            }
+            other => panic!("{other:?}"),
+        });
     numbers.collect()
 }
 
 #[test]
 fn one_encoded_frame_serves_receivers_in_both_profiles() {
     let mut shared = news(7, 10);
-    for profile in [Profile::Binary, Profile::Json, Profile::Binary, Profile::Json] {
+    for profile in [
+        Profile::Binary,
+        Profile::Json,
+        Profile::Binary,
+        Profile::Json,
+    ] {
         let mut pair = Pair::open(profile);
         pair.server.share(&mut shared, pair.now);
         assert_eq!(pair.server.counters().messages_sent, 1);
@@ -45,7 +60,14 @@ fn one_encoded_frame_serves_receivers_in_both_profiles() {
 #[test]
 fn what_json_can_not_carry_is_left_out_for_json_receivers_only() {
     let body = Body::json("[1}, not json");
-    let mut shared = Shared::new(Frame::Topic { topic: name("t"), publisher: Bytes::new(), body }, 0);
+    let mut shared = Shared::new(
+        Frame::Topic {
+            topic: name("t"),
+            publisher: Bytes::new(),
+            body,
+        },
+        0,
+    );
     for (profile, count) in [(Profile::Json, 0), (Profile::Binary, 1)] {
         let mut pair = Pair::open(profile);
         pair.server.share(&mut shared, pair.now);
@@ -57,7 +79,10 @@ fn what_json_can_not_carry_is_left_out_for_json_receivers_only() {
 }
 
 fn what_is_too_large_for_a_receiver_is_left_out_for_it(profile: Profile) {
-    let mut pair = Pair::open_with(limited(profile, |limits| limits.max_message_size = 1000), config(profile));
+    let mut pair = Pair::open_with(
+        limited(profile, |limits| limits.max_message_size = 1000),
+        config(profile),
+    );
     pair.server.share(&mut news(1, 2000), pair.now);
     pair.server.share(&mut news(2, 100), pair.now);
     assert_eq!(arrived(&mut pair), [2]);
@@ -84,7 +109,10 @@ fn a_receiver_at_the_cap_is_closed_by_default(profile: Profile) {
         shared += 1;
     }
     assert!((7..10).contains(&shared));
-    assert_eq!(closed(&pair.events(Role::Server)), CloseReason::SlowConsumer);
+    assert_eq!(
+        closed(&pair.events(Role::Server)),
+        CloseReason::SlowConsumer
+    );
 }
 
 fn dropping_the_oldest_keeps_the_newest_and_the_connection(profile: Profile) {
@@ -104,9 +132,10 @@ fn dropping_the_oldest_keeps_the_newest_and_the_connection(profile: Profile) {
 
 #[test]
 fn dropping_the_oldest_spares_requests_and_makes_room_among_the_held() {
-    let mut pair = Pair::open_with(limited(Profile::Binary, |limits| limits.window_messages = 1), {
-        policy(Profile::Binary, SlowConsumer::DropOldest)
-    });
+    let mut pair = Pair::open_with(
+        limited(Profile::Binary, |limits| limits.window_messages = 1),
+        { policy(Profile::Binary, SlowConsumer::DropOldest) },
+    );
     pair.server.share(&mut news(0, 10), pair.now);
     pair.request(Role::Server, 1, None).unwrap();
     for number in 1..100 {
@@ -146,7 +175,11 @@ fn many_small_messages_make_no_room_for_many_large_ones(profile: Profile) {
     }
     for number in 0..200 {
         pair.server.share(&mut news(number, 5000), pair.now);
-        assert!(pair.server.queued() <= 30_000, "{} bytes", pair.server.queued());
+        assert!(
+            pair.server.queued() <= 30_000,
+            "{} bytes",
+            pair.server.queued()
+        );
     }
 }
 
@@ -174,7 +207,10 @@ fn a_receiver_that_takes_nothing_is_closed_after_the_write_timeout(profile: Prof
     pair.message(Role::Server, 1000).unwrap();
     assert_eq!(pair.server.deadline(), Some(pair.now + 10 * SECOND));
     pair.server.tick(pair.now + 10 * SECOND);
-    assert_eq!(closed(&pair.events(Role::Server)), CloseReason::SlowConsumer);
+    assert_eq!(
+        closed(&pair.events(Role::Server)),
+        CloseReason::SlowConsumer
+    );
 }
 
 fn a_receiver_that_takes_everything_is_not_closed(profile: Profile) {
@@ -205,19 +241,33 @@ fn what_was_held_is_watched_when_it_is_let_go(profile: Profile) {
     pair.server.wrote(pair.server.output_len(), pair.now);
     assert!(pair.server.output_len() > 0);
     pair.server.tick(pair.now + 10 * SECOND);
-    assert_eq!(closed(&pair.events(Role::Server)), CloseReason::SlowConsumer);
+    assert_eq!(
+        closed(&pair.events(Role::Server)),
+        CloseReason::SlowConsumer
+    );
 }
 
 #[test]
 fn what_credit_lets_go_is_watched() {
-    let mut pair = Pair::with(limited(Profile::Binary, |limits| limits.window_messages = 1));
+    let mut pair = Pair::with(limited(Profile::Binary, |limits| {
+        limits.window_messages = 1
+    }));
     pair.message(Role::Server, 10).unwrap();
     pair.message(Role::Server, 10).unwrap();
     pair.shuttle();
-    pair.inject(Role::Server, &Frame::Credit { messages: 2, bytes: 1 << 30 });
+    pair.inject(
+        Role::Server,
+        &Frame::Credit {
+            messages: 2,
+            bytes: 1 << 30,
+        },
+    );
     assert!(pair.server.output_len() > 0);
     pair.server.tick(pair.now + 10 * SECOND);
-    assert_eq!(closed(&pair.events(Role::Server)), CloseReason::SlowConsumer);
+    assert_eq!(
+        closed(&pair.events(Role::Server)),
+        CloseReason::SlowConsumer
+    );
 }
 
 #[test]
@@ -243,7 +293,9 @@ fn a_receiver_is_not_closed_for_what_was_withdrawn() {
     for id in 1..=8 {
         // The first leaves; nothing is written when the others time out.
         let timeout = (id > 1).then_some(SECOND);
-        pair.server.request(id, name("ask"), bulk(2000), timeout, pair.now).unwrap();
+        pair.server
+            .request(id, name("ask"), bulk(2000), timeout, pair.now)
+            .unwrap();
     }
     pair.shuttle();
     pair.pass(60 * SECOND);

@@ -33,7 +33,11 @@ impl Owner {
     }
 
     fn settle(&mut self, id: u32) {
-        let at = self.open.iter().position(|open| *open == id).expect("settled what was not open");
+        let at = self
+            .open
+            .iter()
+            .position(|open| *open == id)
+            .expect("settled what was not open");
         self.open.swap_remove(at);
         assert!(self.settled.insert(id), "settled twice");
     }
@@ -41,7 +45,9 @@ impl Owner {
     fn learn(&mut self, event: Event) {
         assert_eq!(self.closed, None, "{event:?} after the close");
         match event {
-            Event::Message { .. } | Event::Topic { .. } | Event::Publish { .. } => self.unfinished += 1,
+            Event::Message { .. } | Event::Topic { .. } | Event::Publish { .. } => {
+                self.unfinished += 1
+            }
             Event::Request { id, .. } => {
                 assert!(!self.asked.contains(&id));
                 self.asked.push(id);
@@ -51,7 +57,9 @@ impl Owner {
                 assert!(self.asked.contains(&id), "cancelled what was not asked");
                 assert!(self.cancelled.insert(id), "cancelled twice");
             }
-            Event::Subscribe { id, .. } | Event::Unsubscribe { id, .. } => self.acknowledge.push(id),
+            Event::Subscribe { id, .. } | Event::Unsubscribe { id, .. } => {
+                self.acknowledge.push(id)
+            }
             Event::Ping => {
                 assert!(!self.pinged, "asked again before the answer");
                 self.pinged = true;
@@ -82,7 +90,10 @@ impl World {
             limits.idle_timeout = Some(30 * SECOND);
         });
         config.heartbeat.enabled = true;
-        Self { pair: Pair::with(config), owners: Default::default() }
+        Self {
+            pair: Pair::with(config),
+            owners: Default::default(),
+        }
     }
 
     pub(super) fn owner(&mut self, role: Role) -> &mut Owner {
@@ -104,22 +115,36 @@ impl World {
         let now = self.pair.now;
         let millis = |timeout: Option<u16>| timeout.map(|millis| u32::from(millis) * MILLI);
         match op {
-            Op::Request { from, timeout, size } => {
+            Op::Request {
+                from,
+                timeout,
+                size,
+            } => {
                 self.owner(from).next += 1;
                 let id = self.owner(from).next;
-                let sent = self.pair.end(from).request(id, name("ask"), bulk(size), millis(timeout), now);
+                let sent =
+                    self.pair
+                        .end(from)
+                        .request(id, name("ask"), bulk(size), millis(timeout), now);
                 self.owner(from).made(sent.map(|_| ()));
             }
             Op::Message { from, size } => drop(self.pair.message(from, size)),
             Op::Publish { size } => drop(self.pair.client.publish(name("t"), bulk(size), now)),
             Op::Share { size } => {
-                let frame = Frame::Topic { topic: name("t"), publisher: Bytes::new(), body: bulk(size) };
+                let frame = Frame::Topic {
+                    topic: name("t"),
+                    publisher: Bytes::new(),
+                    body: bulk(size),
+                };
                 self.pair.server.share(&mut Shared::new(frame, 0), now);
             }
             Op::Subscribe { subscribe, timeout } => {
                 self.owner(Role::Client).next += 1;
                 let id = self.owner(Role::Client).next;
-                let sent = self.pair.client.subscribe(id, name("t"), subscribe, millis(timeout), now);
+                let sent =
+                    self.pair
+                        .client
+                        .subscribe(id, name("t"), subscribe, millis(timeout), now);
                 self.owner(Role::Client).made(sent);
             }
             Op::Cancel { from, which } => {
@@ -156,7 +181,9 @@ impl World {
                 // One at a time, and only on an open connection.
                 if self.owner(from).probes == 0 && self.pair.end(from).is_open() {
                     self.owner(from).probes += 1;
-                    self.pair.end(from).probe(now + u32::from(timeout) * MILLI, now);
+                    self.pair
+                        .end(from)
+                        .probe(now + u32::from(timeout) * MILLI, now);
                 }
             }
             Op::Carry { from, bytes } => self.carry(from, bytes),
@@ -165,7 +192,11 @@ impl World {
                 self.tick();
             }
             Op::Deadline => {
-                if let Some(at) = BOTH.iter().filter_map(|role| self.pair.end(*role).deadline()).min() {
+                if let Some(at) = BOTH
+                    .iter()
+                    .filter_map(|role| self.pair.end(*role).deadline())
+                    .min()
+                {
                     assert!(at > now, "a deadline in the past");
                     self.pair.now = at;
                     self.tick();
@@ -249,11 +280,21 @@ impl World {
         self.run(Op::Wait { millis: 1000 });
         for _ in 0..200 {
             for role in BOTH {
-                self.run(Op::Carry { from: role, bytes: usize::MAX });
+                self.run(Op::Carry {
+                    from: role,
+                    bytes: usize::MAX,
+                });
                 while !self.owner(role).asked.is_empty() {
-                    self.run(Op::Respond { from: role, which: 0, size: 1 });
+                    self.run(Op::Respond {
+                        from: role,
+                        which: 0,
+                        size: 1,
+                    });
                 }
-                self.run(Op::Finish { from: role, count: u64::MAX });
+                self.run(Op::Finish {
+                    from: role,
+                    count: u64::MAX,
+                });
                 if self.owner(role).pinged {
                     self.run(Op::Pong { from: role });
                 }

@@ -1,0 +1,134 @@
+'use strict';
+
+const native = require('../native');
+const check = require('./check');
+const { encode } = require('./codec');
+const { fromNative, IpcError } = require('./errors');
+const { NativeEndpoint } = require('./lifetime');
+const { markDirty } = require('./mailbox');
+const { ACCEPTED, oneWay } = require('./one-way');
+const R = require('./records');
+
+function nothing() {}
+
+/** Calls out: requests, one-way calls, and the promises they return. */
+class Outbound extends NativeEndpoint {
+  /**
+   * @param {number} number of the native endpoint
+   * @param {{ timeout: number, advanced: boolean, cloneVersion: number, closeOnTimeout: boolean }} settings
+   */
+  constructor(number, settings) {
+    super(number);
+    this._settings = settings;
+    /** Peers with finished messages to report. */
+    this._touched = [];
+    /** One-way calls that went out before we had read that we are connected. */
+    this._early = [];
+  }
+
+  /** Sends a request; `peer` is undefined while a client is connecting. */
+  _request(peer, type, payload, options) {
+    return new Promise((resolve, reject) => {
+      check.type(type);
+      const { timeout, signal, headers } = check.requestOptions(options, this._settings.timeout);
+      if (signal !== undefined && signal.aborted) {
+        reject(aborted(type, signal, false));
+        return;
+      }
+      const { tag, data, units } = encode(payload, this._mayClone(peer));
+      const op = this._op();
+      const conn = peer === undefined ? 0 : peer.conn;
+      const name = this._nameNumber(type);
+      const status = native.request(this._number, conn, op, name, tag, data, units, headers, timeout);
+      if (typeof status === 'string') {
+        reject(fromNative(status));
+        return;
+      }
+      const pending = { resolve, reject, stop: nothing };
+      this._pending.set(op, pending);
+      if (signal !== undefined) this._stopOn(signal, op, conn, type, pending);
+      if (this._pending.size === 1) this._updateKeepAlive();
+      markDirty(this);
+    });
+  }
+
+  _stopOn(signal, op, conn, type, pending) {
+    const stop = () => {
+      if (!this._pending.delete(op)) return;
+      pending.stop();
+      const sent = native.cancel(this._number, conn, op);
+      pending.reject(aborted(type, signal, sent));
+      markDirty(this);
+      this._updateKeepAlive();
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    pending.stop = () => signal.removeEventListener('abort', stop);
+  }
+
+  /** Turns the status of a one-way call into its promise. */
+  _oneWay(peer, op, status) {
+    if (status === R.ACCEPTED && peer !== undefined) {
+      markDirty(this);
+      return ACCEPTED;
+    }
+    const call = oneWay((error) => this._report(error, peer && peer.clientId));
+    if (typeof status === 'string') call.reject(fromNative(status));
+    else if (status === R.QUEUED) this._ops.set(op, call);
+    else if (peer === undefined) {
+      // The connection is there, but its record has not been read yet.
+      markDirty(this);
+      this._early.push({ call, status });
+    } else {
+      markDirty(this);
+      peer.waiters.push(call);
+    }
+    return call.promise;
+  }
+
+  /** The promise of a one-way call that failed before it was made. */
+  _failedOneWay(error, clientId) {
+    const call = oneWay((unseen) => this._report(unseen, clientId));
+    call.reject(error);
+    return call.promise;
+  }
+
+  _mayClone(peer) {
+    const { advanced, cloneVersion } = this._settings;
+    return advanced && (peer === undefined || peer.cloneVersion >= cloneVersion);
+  }
+
+  /** Settles the calls that were faster than the record of the connection. */
+  _settleEarly(peer) {
+    for (const { call, status } of this._early.splice(0)) {
+      if (status === R.WAIT) peer.waiters.push(call);
+      else call.resolve();
+    }
+  }
+
+  /** Settles what waited on a connection that is over. */
+  _peerGone(peer, error) {
+    for (const waiter of peer.waiters.splice(0)) waiter.reject(error);
+    for (const context of peer.running.values()) this._guard(() => context.abort());
+    peer.running.clear();
+  }
+
+  /** Called by the mailbox at the end of a batch or turn. */
+  flush() {
+    for (const peer of this._touched) {
+      native.finished(this._number, peer.conn, peer.done);
+      peer.done = 0;
+    }
+    this._touched.length = 0;
+    native.flush(this._number);
+  }
+}
+
+function aborted(type, signal, mayHaveRun) {
+  return new IpcError('IPC_ERR_ABORTED', `Request aborted: ${type}`, {
+    mayHaveRun,
+    name: 'AbortError',
+    cause: signal.reason,
+  });
+}
+
+module.exports = { Outbound };

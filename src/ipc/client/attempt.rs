@@ -1,0 +1,147 @@
+//! One attempt to get a connection: dial, look who answers, register.
+//!
+//! Whether to try again, and when, is decided elsewhere; an attempt says only
+//! whether another may go better.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout_at;
+
+use super::route::Route;
+use super::Inner;
+use crate::ipc::close::CloseReason;
+use crate::ipc::driver;
+use crate::ipc::error::{os_name, Error, ErrorCode};
+use crate::ipc::frame::Registration;
+use crate::ipc::link::{now, Link};
+use crate::ipc::proto::Session;
+use crate::ipc::transport::{self, Stream};
+
+/// A failed attempt.
+pub(super) struct Failed {
+    pub(super) error: Error,
+    /// Whether another attempt may go better.
+    pub(super) again: bool,
+}
+
+/// A connection that is registered and runs.
+pub(super) struct Running {
+    pub(super) closed: oneshot::Receiver<(CloseReason, String)>,
+}
+
+impl Inner {
+    /// One attempt: dial, register.
+    pub(super) async fn attempt(self: &Arc<Self>, again: bool) -> Result<Running, Failed> {
+        let patience = self.options.register_timeout;
+        let until = tokio::time::Instant::now() + patience;
+        let address = &self.options.address;
+        let stream =
+            match timeout_at(until, transport::connect(address, self.options.no_delay)).await {
+                Ok(Ok(stream)) => stream,
+                Ok(Err(error)) => return Err(self.unreachable(&error)),
+                Err(_) => return Err(self.no_answer(patience)),
+            };
+        self.check_server(&stream)?;
+        let session = Session::client(self.config.clone(), self.registration(), self.wall, now());
+        let link = Link::new(session, stream);
+        link.flush();
+        let (opened_tx, opened) = oneshot::channel();
+        let (closed_tx, closed) = oneshot::channel();
+        let mut route = Route {
+            inner: self.clone(),
+            again,
+            conn: 0,
+            opened: Some(opened_tx),
+            closed: Some(closed_tx),
+        };
+        let abandoned = Abandon(link.clone(), true);
+        self.runtime
+            .spawn(driver::run(link.clone(), move |link, events| {
+                route.on_events(link, events);
+            }));
+        match timeout_at(until, opened).await {
+            Ok(Ok(Ok(()))) => {
+                abandoned.forget();
+                Ok(Running { closed })
+            }
+            Ok(Ok(Err(failed))) => Err(failed),
+            Ok(Err(_)) | Err(_) => Err(self.no_answer(patience)),
+        }
+    }
+
+    fn registration(&self) -> Registration {
+        let state = self.state();
+        let metadata = self.options.metadata.clone();
+        Registration {
+            client_id: Some(self.options.client_id.clone()),
+            metadata: metadata.and_then(|text| serde_json::value::RawValue::from_string(text).ok()),
+            token: self.options.auth_token.clone(),
+            resume: state.resume.clone(),
+            topics: state.topics.iter().cloned().collect(),
+            probe: false,
+            protocol: None,
+        }
+    }
+
+    fn unreachable(&self, error: &io::Error) -> Failed {
+        let errno = os_name(error);
+        let again = !matches!(errno, "EACCES" | "EPERM" | "EINVAL" | "ENAMETOOLONG");
+        let message = if self.options.client_only {
+            format!("Server not available ({errno}); clientOnly prevents auto-start")
+        } else {
+            format!("Server not available ({errno}) at {}", self.options.address)
+        };
+        Failed {
+            error: Error::io(ErrorCode::Os(errno), message),
+            again,
+        }
+    }
+
+    fn no_answer(&self, patience: Duration) -> Failed {
+        let text = format!(
+            "Failed to register: no answer within {} ms",
+            patience.as_millis()
+        );
+        Failed {
+            error: Error::io(ErrorCode::Registration, text),
+            again: true,
+        }
+    }
+
+    fn check_server(&self, stream: &Stream) -> Result<(), Failed> {
+        let Some(expected) = self.options.expect_server_uid else {
+            return Ok(());
+        };
+        let actual = stream.credentials().uid;
+        if actual == Some(expected) {
+            return Ok(());
+        }
+        let text =
+            format!("Failed to register: the server runs as user {actual:?}, not as {expected}");
+        Err(Failed {
+            error: Error::local(ErrorCode::Unauthorized, text),
+            again: false,
+        })
+    }
+}
+
+/// Closes a link whose attempt was given up, so that no half connection stays.
+struct Abandon(Arc<Link>, bool);
+
+impl Abandon {
+    fn forget(mut self) {
+        self.1 = false;
+    }
+}
+
+impl Drop for Abandon {
+    fn drop(&mut self) {
+        if self.1 {
+            self.0
+                .with(|session, _| session.close(CloseReason::Local, "given up"));
+        }
+    }
+}
