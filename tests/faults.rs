@@ -3,7 +3,6 @@
 //! The plan is one for the process, so this is one test that goes through it.
 
 #![cfg(feature = "faults")]
-
 // Helpers of tests are tests, which clippy does not see.
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 

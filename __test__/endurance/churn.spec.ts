@@ -37,7 +37,8 @@ for (const scenario of ['new clients', 'one client']) {
     for (const side of ['own', 'server']) {
       if (hasProc) {
         t.is(end[side].descriptors, baseline[side].descriptors, `descriptors, ${side}`);
-        t.is(end[side].threads, baseline[side].threads, `threads, ${side}`);
+        // The one for blocking calls ends when it has had nothing to do for a while.
+        t.true(end[side].threads <= baseline[side].threads, `threads, ${side}`);
       }
       const growth = end[side].rss - warm[side].rss;
       const perVisit = growth / (VISITS * 0.8);

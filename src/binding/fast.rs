@@ -15,7 +15,7 @@ use napi::{check_status, sys, Env};
 
 use super::control;
 use super::endpoint::{self, Endpoint, Handle};
-use super::mailbox::{Batch, Extra, PREFIX};
+use super::mailbox::{Batch, Extra, PREFIX, RECORD};
 use super::pack::describe_error;
 use super::value::{self, Arguments, JsPayload};
 use crate::ipc::client::{Call, Taken};
@@ -329,16 +329,9 @@ mod drain {
             let (Some(batch), more) = mailbox.take() else {
                 return value::undefined(args.env);
             };
-            // SAFETY: no JavaScript runs while the words are written.
-            let words = unsafe { args.words(1) };
-            if let Some((prefix, records)) = words.split_at_mut_checked(PREFIX) {
-                let count = batch.heads.len() / super::super::mailbox::RECORD;
-                let values = [batch.endpoint, count as u32, u32::from(more), 0];
-                prefix.copy_from_slice(&values);
-                for (to, from) in records.iter_mut().zip(&batch.heads) {
-                    *to = *from;
-                }
-            }
+            let count = batch.heads.len() / RECORD;
+            let prefix: [u32; PREFIX] = [batch.endpoint, count as u32, u32::from(more), 0];
+            args.fill(1, prefix.into_iter().chain(batch.heads.iter().copied()));
             settle_accounts(&batch);
             let text = value::ascii(args.env, &batch.text);
             if batch.extras.is_empty() {

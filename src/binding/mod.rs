@@ -8,6 +8,8 @@
 
 // What `#[napi]` exports has to be public; nobody in the crate can reach it.
 #![allow(unreachable_pub)]
+// Nothing registers with Node in a test binary.
+#![cfg_attr(test, allow(dead_code))]
 
 mod control;
 mod endpoint;

@@ -103,11 +103,8 @@ impl<const N: usize> Arguments<N> {
         }
     }
 
-    /// The elements of a `Uint32Array`, for writing.
-    ///
-    /// # Safety
-    /// JavaScript must not run while the slice is in use.
-    pub(super) unsafe fn words(&self, at: usize) -> &mut [u32] {
+    /// Writes words to the start of a `Uint32Array`, as many as it takes.
+    pub(super) fn fill(&self, at: usize, words: impl Iterator<Item = u32>) {
         let (mut data, mut length, mut kind) = (ptr::null_mut(), 0, 0);
         // SAFETY: see the module.
         let status = unsafe {
@@ -123,11 +120,14 @@ impl<const N: usize> Arguments<N> {
         };
         let is_words = status == sys::Status::napi_ok && kind == sys::TypedarrayType::uint32_array;
         if !is_words || data.is_null() {
-            return &mut [];
+            return;
         }
         // SAFETY: V8 gave us `length` elements of four bytes at `data`, aligned by
-        // the rules of typed arrays; the caller keeps JavaScript from running.
-        unsafe { std::slice::from_raw_parts_mut(data.cast(), length) }
+        // the rules of typed arrays, and no JavaScript runs in this function.
+        let target: &mut [u32] = unsafe { std::slice::from_raw_parts_mut(data.cast(), length) };
+        for (to, from) in target.iter_mut().zip(words) {
+            *to = from;
+        }
     }
 }
 

@@ -134,7 +134,7 @@ fn dropping_the_oldest_keeps_the_newest_and_the_connection(profile: Profile) {
 fn dropping_the_oldest_spares_requests_and_makes_room_among_the_held() {
     let mut pair = Pair::open_with(
         limited(Profile::Binary, |limits| limits.window_messages = 1),
-        { policy(Profile::Binary, SlowConsumer::DropOldest) },
+        policy(Profile::Binary, SlowConsumer::DropOldest),
     );
     pair.server.share(&mut news(0, 10), pair.now);
     pair.request(Role::Server, 1, None).unwrap();
