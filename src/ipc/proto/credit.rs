@@ -8,8 +8,9 @@
 //!
 //! A handler that waits for a request to the same peer must not hold back the
 //! credit that the peer needs to answer it: with both windows full of such
-//! handlers nobody could go on. So as many running handlers as we have requests
-//! of our own under way do not count against the window.
+//! handlers nobody could go on. So as many running handlers as we have calls of
+//! our own under way, requests and one-way calls that were told to wait, do not
+//! count against the window.
 
 use crate::ipc::options::Limits;
 

@@ -41,6 +41,8 @@ pub(super) struct Outbox {
     hard_cap: usize,
     /// Somebody was told to wait until the queue is short again.
     waiting: bool,
+    /// How many one-way calls were; a handler may stand behind each of them.
+    waiters: u64,
     /// Since when nothing has moved although something should.
     stalled: Option<Instant>,
 }
@@ -54,6 +56,7 @@ impl Outbox {
             high_water,
             hard_cap,
             waiting: false,
+            waiters: 0,
             stalled: None,
         }
     }
@@ -97,14 +100,23 @@ impl Outbox {
     }
 
     /// Remembers to tell when the queue is short again.
-    pub(super) fn ask_to_wait(&mut self) {
+    pub(super) fn ask_to_wait(&mut self, one_way: bool) {
         self.waiting = true;
+        self.waiters += u64::from(one_way);
+    }
+
+    /// One-way calls that wait until the queue is short again.
+    pub(super) fn waiters(&self) -> u64 {
+        self.waiters
     }
 
     /// Whether those who wait may go on; answers yes once.
     pub(super) fn take_drained(&mut self) -> bool {
         let drained = self.waiting && self.queued() <= self.high_water / 2;
-        self.waiting &= !drained;
+        if drained {
+            self.waiting = false;
+            self.waiters = 0;
+        }
         drained
     }
 

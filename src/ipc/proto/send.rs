@@ -388,7 +388,7 @@ impl Session {
         if self.profile != Profile::Binary || self.phase != Phase::Open {
             return;
         }
-        if let Some(limit) = self.credit.grant(self.requests.len() as u64) {
+        if let Some(limit) = self.credit.grant(self.own_calls()) {
             self.control(
                 &Frame::Credit {
                     messages: limit.messages,
@@ -444,7 +444,8 @@ impl Session {
         self.counters.messages_sent += 1;
         self.outbox.note_stall(now);
         if self.outbox.above_mark() {
-            self.outbox.ask_to_wait();
+            self.outbox.ask_to_wait(request.is_none());
+            self.grant(now);
             return Ok(Sent::Wait);
         }
         Ok(Sent::Accepted)

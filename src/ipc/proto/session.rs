@@ -357,9 +357,14 @@ impl Session {
             // With credit the peer knows by itself when to stop; without it
             // the kernel's buffer fills up and tells it.
             Phase::Open => {
-                self.profile == Profile::Binary || self.credit.has_room(self.requests.len() as u64)
+                self.profile == Profile::Binary || self.credit.has_room(self.own_calls())
             }
         }
+    }
+
+    /// Calls of ours that a handler may be waiting for: see `credit`.
+    pub(super) fn own_calls(&self) -> u64 {
+        self.requests.len() as u64 + self.outbox.waiters()
     }
 
     /// The owner tells whether it is reading, so that silence is judged fairly.

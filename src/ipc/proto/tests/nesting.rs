@@ -109,6 +109,50 @@ fn a_single_request_may_nest_deeper_than_the_window(profile: Profile) {
     }
 }
 
+/// Handlers at both ends that end only when their own message has gone out.
+fn handlers_that_wait_to_send_do_not_deadlock(profile: Profile) {
+    let mut pair = Pair::with(limited(profile, |limits| {
+        limits.window_messages = 2;
+        limits.high_water = 4096;
+    }));
+    let now = pair.now;
+    for role in BOTH {
+        for _ in 0..2 {
+            pair.message(role, 10).unwrap();
+        }
+    }
+    pair.shuttle();
+    // Each of the four handlers sends; at each end the second one has to wait.
+    let mut waiting = [0, 0];
+    for (role, waiting) in BOTH.into_iter().zip(&mut waiting) {
+        assert_eq!(pair.events(role).len(), 2);
+        for _ in 0..2 {
+            match pair.message(role, 3000).unwrap() {
+                Sent::Wait => *waiting += 1,
+                Sent::Accepted => pair.end(role).finished(1, now),
+            }
+        }
+    }
+    assert_eq!(waiting, [1, 1]);
+    let mut left = [waiting[0], waiting[1]];
+    for _ in 0..10 {
+        pair.shuttle();
+        for (role, left) in BOTH.into_iter().zip(&mut left) {
+            for event in pair.events(role) {
+                match event {
+                    Event::Drained => {
+                        pair.end(role).finished(*left, now);
+                        *left = 0;
+                    }
+                    Event::Message { .. } => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+    }
+    assert_eq!(left, [0, 0], "stuck");
+}
+
 fn messages_both_ways_before_anybody_reads_arrive(profile: Profile) {
     let mut pair = Pair::open(profile);
     const SIZE: usize = 6 * 1024 * 1024;
@@ -133,5 +177,6 @@ fn messages_both_ways_before_anybody_reads_arrive(profile: Profile) {
 both_profiles!(
     nested_requests_in_both_directions_do_not_deadlock,
     a_single_request_may_nest_deeper_than_the_window,
+    handlers_that_wait_to_send_do_not_deadlock,
     messages_both_ways_before_anybody_reads_arrive,
 );
