@@ -7,7 +7,7 @@ const RESTARTS = rounds('RESTARTS', 20);
 const OVERLAPS = rounds('OVERLAPS', 20);
 const PATIENCE = 60_000 + 20 * VISITS;
 /** What a process may grow by without a leak; a leak shows in many visits. */
-const NOISE = 3 * 1024 * 1024;
+const NOISE = 4 * 1024 * 1024;
 const BYTES_PER_VISIT = 200;
 const nodeArgs = ['--expose-gc', '--max-semi-space-size=2'];
 
