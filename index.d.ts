@@ -778,6 +778,7 @@ export interface IIpcEventError extends Error {
  * - `IPC_ERR_DUPLICATE_CLIENT_ID`: another live client holds the same client id.
  * - `IPC_ERR_HEARTBEAT_TIMEOUT`: no sign of life for `heartbeatTimeout`.
  * - `IPC_ERR_INCOMPATIBLE`: the peer speaks no protocol version that we do.
+ * - `IPC_ERR_INSECURE_DIRECTORY`: a warning; others may replace the socket file.
  * - `IPC_ERR_INTERNAL`: a bug of this library; the process goes on.
  * - `IPC_ERR_INVALID_PATH`: the socket path can't be used.
  * - `IPC_ERR_INVALID_TOPIC`: a topic that can't be used that way.
@@ -788,7 +789,6 @@ export interface IIpcEventError extends Error {
  * - `IPC_ERR_NOT_A_SOCKET`: something that is no socket lies on the socket path.
  * - `IPC_ERR_NOT_CONNECTED`: the endpoint is not connected, or not started.
  * - `IPC_ERR_PATH_TOO_LONG`: the socket path is longer than the operating system takes.
- * - `IPC_ERR_PROTOCOL`: the peer broke the protocol.
  * - `IPC_ERR_REGISTRATION`: the server did not accept the registration.
  * - `IPC_ERR_REMOTE`: the peer's handler failed and gave no code of its own.
  * - `IPC_ERR_SERVER_NOT_READY`: no server answered within the time for it.
@@ -812,6 +812,7 @@ export type IpcErrorCode =
   | 'IPC_ERR_DUPLICATE_CLIENT_ID'
   | 'IPC_ERR_HEARTBEAT_TIMEOUT'
   | 'IPC_ERR_INCOMPATIBLE'
+  | 'IPC_ERR_INSECURE_DIRECTORY'
   | 'IPC_ERR_INTERNAL'
   | 'IPC_ERR_INVALID_PATH'
   | 'IPC_ERR_INVALID_TOPIC'
@@ -822,7 +823,6 @@ export type IpcErrorCode =
   | 'IPC_ERR_NOT_A_SOCKET'
   | 'IPC_ERR_NOT_CONNECTED'
   | 'IPC_ERR_PATH_TOO_LONG'
-  | 'IPC_ERR_PROTOCOL'
   | 'IPC_ERR_REGISTRATION'
   | 'IPC_ERR_REMOTE'
   | 'IPC_ERR_SERVER_NOT_READY'

@@ -4,6 +4,7 @@
 // names it.
 
 const LONGEST_NAME = 256;
+const MAX_SEGMENTS = 127;
 /** Longest timer of the native side: 32 bits of milliseconds. */
 const LONGEST_TIME = 0xffffffff;
 
@@ -24,6 +25,14 @@ function type(value) {
   string('type', value);
   if (value.startsWith('topic:') || /^__.*__$/s.test(value)) {
     throw new TypeError(`type '${value}' is reserved: __…__ and topic:… belong to the protocol`);
+  }
+}
+
+/** A topic or pattern; the server would drop one that it can't match. */
+function topic(value) {
+  string('topic', value);
+  if (value.length >= 2 * MAX_SEGMENTS && value.split('.').length > MAX_SEGMENTS) {
+    throw new RangeError(`topic must have at most ${MAX_SEGMENTS} segments`);
   }
 }
 
@@ -66,4 +75,4 @@ function requestOptions(options, defaultTimeout) {
   };
 }
 
-module.exports = { handler, headers, requestOptions, shown, string, time, type };
+module.exports = { handler, headers, requestOptions, shown, string, time, topic, type };

@@ -112,7 +112,7 @@ class IpcClient extends Endpoint {
       if (unready !== undefined) return this._failedOneWay(unready);
       const peer = this._server;
       const { tag, data, units } = encode(payload, this._mayClone(peer));
-      const op = peer === undefined ? this._op() : 0;
+      const op = this._op();
       const name = this._nameNumber(type);
       const status = native.message(this._number, 0, op, name, tag, data, units, headersText);
       return this._oneWay(peer, op, status);
@@ -131,7 +131,7 @@ class IpcClient extends Endpoint {
   /** Publishes to the subscribers of a topic. */
   publish(topic, payload) {
     try {
-      check.string('topic', topic);
+      check.topic(topic);
       if (topic.includes('*') && topic.split('.').some((part) => part === '*' || part === '**')) {
         throw new IpcError('IPC_ERR_INVALID_TOPIC', `A published topic must not contain wildcards: ${topic}`);
       }
@@ -139,7 +139,7 @@ class IpcClient extends Endpoint {
       if (unready !== undefined) return this._failedOneWay(unready);
       const peer = this._server;
       const { tag, data, units } = encode(payload, this._mayClone(peer));
-      const op = peer === undefined ? this._op() : 0;
+      const op = this._op();
       const status = native.publish(this._number, op, this._nameNumber(topic), tag, data, units);
       return this._oneWay(peer, op, status);
     } catch (error) {
@@ -154,7 +154,7 @@ class IpcClient extends Endpoint {
    * @param {Function} handler
    */
   async subscribe(topic, handler) {
-    check.string('topic', topic);
+    check.topic(topic);
     check.handler(handler);
     const unready = this._prepare();
     if (unready !== undefined) throw unready;
@@ -165,14 +165,14 @@ class IpcClient extends Endpoint {
       // Also when it is not new: the first call may still be on its way.
       await this._subscribe(topic, true);
     } catch (error) {
-      if (isNew) this._subscriptions.remove(topic, handler);
+      if (isNew && this._subscriptions.remove(topic, handler)) native.forgetTopic(this._number, topic);
       throw error;
     }
   }
 
   /** Ends one subscription, or all of a topic. */
   async unsubscribe(topic, handler) {
-    check.string('topic', topic);
+    check.topic(topic);
     if (handler !== undefined) check.handler(handler);
     if (!this._subscriptions.remove(topic, handler)) return;
     if (this._state === 'connected' || this._state === 'reconnecting' || this._state === 'connecting') {

@@ -130,7 +130,10 @@ function common(options) {
   if (encryption && where.socketPath === undefined && tls === undefined) {
     throw new TypeError('encryption over TCP needs the option tls');
   }
-  if (tls !== undefined && where.socketPath === undefined) {
+  if (tls !== undefined && where.socketPath !== undefined) {
+    throw new TypeError('tls is for TCP; bytes of a socket path never leave the machine');
+  }
+  if (tls !== undefined) {
     // Better refused than spoken in the clear.
     throw new TypeError('tls is not available yet in this version of smartipc-native');
   }

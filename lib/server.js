@@ -151,9 +151,8 @@ class IpcServer extends Endpoint {
   }
 
   /** Sends a message to every client. */
-  async broadcast(type, payload) {
-    this._checkRunning();
-    this._broadcast([...this._peers.values()], type, payload);
+  broadcast(type, payload) {
+    return this._attempt(() => this._broadcast([...this._peers.values()], type, payload));
   }
 
   /**
@@ -161,20 +160,31 @@ class IpcServer extends Endpoint {
    *
    * @returns {Promise<string[]>} the ids that are not connected
    */
-  async broadcastTo(clientIds, type, payload) {
-    this._checkRunning();
-    if (clientIds === null || typeof clientIds !== 'object' || typeof clientIds[Symbol.iterator] !== 'function') {
-      throw new TypeError(`clientIds must be an array, not ${check.shown(clientIds)}`);
+  broadcastTo(clientIds, type, payload) {
+    return this._attempt(() => {
+      if (clientIds === null || typeof clientIds !== 'object' || typeof clientIds[Symbol.iterator] !== 'function') {
+        throw new TypeError(`clientIds must be an array, not ${check.shown(clientIds)}`);
+      }
+      const missing = [];
+      const peers = new Set();
+      for (const clientId of clientIds) {
+        const peer = this._clients.get(clientId);
+        if (peer === undefined) missing.push(clientId);
+        else peers.add(peer);
+      }
+      this._broadcast([...peers], type, payload);
+      return missing;
+    });
+  }
+
+  /** Makes a one-way call to many: nobody has to wait for its failure. */
+  _attempt(call) {
+    try {
+      this._checkRunning();
+      return Promise.resolve(call());
+    } catch (error) {
+      return this._failedOneWay(error);
     }
-    const missing = [];
-    const peers = new Set();
-    for (const clientId of clientIds) {
-      const peer = this._clients.get(clientId);
-      if (peer === undefined) missing.push(clientId);
-      else peers.add(peer);
-    }
-    this._broadcast([...peers], type, payload);
-    return missing;
   }
 
   _broadcast(peers, type, payload) {
@@ -190,12 +200,13 @@ class IpcServer extends Endpoint {
   }
 
   /** Publishes to the subscribers of a topic. */
-  async publish(topic, payload) {
-    this._checkRunning();
-    check.string('topic', topic);
-    const { text, bytes, tag } = shared(payload, this._settings.advanced);
-    throwIf(native.publishFromServer(this._number, topic, tag, text, bytes));
-    markDirty(this);
+  publish(topic, payload) {
+    return this._attempt(() => {
+      check.topic(topic);
+      const { text, bytes, tag } = shared(payload, this._settings.advanced);
+      throwIf(native.publishFromServer(this._number, topic, tag, text, bytes));
+      markDirty(this);
+    });
   }
 
   /** What is known of a client; undefined if it is not connected. */

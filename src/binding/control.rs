@@ -198,6 +198,15 @@ pub fn subscribe(
     Ok(result.err().map(|error| failed(&error)))
 }
 
+/// No longer subscribes to a topic when registering.
+#[napi(catch_unwind)]
+pub fn forget_topic(endpoint: u32, topic: String) -> Result<()> {
+    if let Handle::Client(client) = &find(endpoint)?.handle {
+        client.forget(&topic);
+    }
+    Ok(())
+}
+
 /// Withdraws a request; true if it had left.
 #[napi(catch_unwind)]
 pub fn cancel(endpoint: u32, conn: u32, op: u32) -> Result<bool> {

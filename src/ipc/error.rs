@@ -51,6 +51,9 @@ error_codes! {
     HeartbeatTimeout = "IPC_ERR_HEARTBEAT_TIMEOUT",
     /// The peer speaks no protocol version that we do.
     Incompatible = "IPC_ERR_INCOMPATIBLE",
+    /// The socket's folder lets other users replace the socket file. A warning:
+    /// the server runs.
+    InsecureDirectory = "IPC_ERR_INSECURE_DIRECTORY",
     /// A bug of this library; the process goes on.
     Internal = "IPC_ERR_INTERNAL",
     /// The socket path can't be used: empty, a NUL byte, or abstract.
@@ -71,8 +74,6 @@ error_codes! {
     NotConnected = "IPC_ERR_NOT_CONNECTED",
     /// The socket path is longer than the operating system takes.
     PathTooLong = "IPC_ERR_PATH_TOO_LONG",
-    /// The peer broke the protocol.
-    Protocol = "IPC_ERR_PROTOCOL",
     /// The server did not accept the registration.
     Registration = "IPC_ERR_REGISTRATION",
     /// The peer's handler failed and gave no code of its own.

@@ -38,6 +38,10 @@ impl Inner {
         let patience = self.options.register_timeout;
         let until = tokio::time::Instant::now() + patience;
         let address = &self.options.address;
+        transport::check(address).map_err(|error| Failed {
+            error,
+            again: false,
+        })?;
         let stream =
             match timeout_at(until, transport::connect(address, self.options.no_delay)).await {
                 Ok(Ok(stream)) => stream,
@@ -119,8 +123,9 @@ impl Inner {
         if actual == Some(expected) {
             return Ok(());
         }
+        let actual = actual.map_or_else(|| "unknown".to_owned(), |uid| uid.to_string());
         let text =
-            format!("Failed to register: the server runs as user {actual:?}, not as {expected}");
+            format!("Failed to register: the server runs as user {actual}, not as {expected}");
         Err(Failed {
             error: Error::local(ErrorCode::Unauthorized, text),
             again: false,

@@ -73,7 +73,13 @@ impl Client {
         if let Call::Subscribe { topic, on, .. } = &call {
             state.remember(topic, *on)?;
         }
-        match (state.phase, &state.link) {
+        // A link that was lost a moment ago still stands here until its driver
+        // has told; calls made meanwhile belong to what comes after it.
+        let open = state
+            .link
+            .as_ref()
+            .filter(|link| link.with(|session, _| session.is_open()));
+        match (state.phase, open) {
             (Phase::Up, Some(link)) => {
                 let (sent, full) = link.with(|session, now| {
                     let sent = apply(session, op, call, now);
@@ -100,6 +106,11 @@ impl Client {
                 Error::local(ErrorCode::NotConnected, "The client is not connected")
             })),
         }
+    }
+
+    /// No longer subscribes to a topic when registering: its subscription failed.
+    pub fn forget(&self, topic: &str) {
+        self.inner.state().topics.remove(topic);
     }
 
     /// Withdraws a request. True if it had left, so that it may have run.

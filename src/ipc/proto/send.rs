@@ -220,7 +220,11 @@ impl Session {
         if self.outbox.is_full() {
             self.counters.errors += 1;
             if policy == SlowConsumer::Disconnect {
-                self.close(CloseReason::SlowConsumer, "the queue of the peer is full");
+                self.leave(
+                    CloseReason::SlowConsumer,
+                    "the queue of the peer is full",
+                    now,
+                );
             }
             return;
         }

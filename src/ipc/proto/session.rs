@@ -14,7 +14,7 @@ use super::heartbeat::{Due, Heartbeat};
 use super::outbox::Outbox;
 use super::requests::{IdHasher, Requests};
 use crate::ipc::close::CloseReason;
-use crate::ipc::error::Error;
+use crate::ipc::error::{Error, Origin};
 use crate::ipc::frame::{
     Decoder, Frame, Id, Profile, Protocol, Refusal, Registration, Welcome, FEATURE_BINARY, VERSION,
 };
@@ -241,16 +241,17 @@ impl Session {
             );
         }
         if due(self.frame_until()) {
-            return self.close(CloseReason::FrameTimeout, "a frame stayed incomplete");
+            return self.leave(CloseReason::FrameTimeout, "a frame stayed incomplete", now);
         }
         self.end_half_closed(now);
         if self.is_closed() {
             return;
         }
         if due(self.slow_at()) {
-            return self.close(
+            return self.leave(
                 CloseReason::SlowConsumer,
                 "the peer does not take its messages",
+                now,
             );
         }
         if due(self.idle_at()) {
@@ -282,9 +283,10 @@ impl Session {
                 );
                 self.events.push(Event::HeartbeatTimeout(error));
                 if self.config.heartbeat.close_on_timeout {
-                    self.close(
+                    self.leave(
                         CloseReason::HeartbeatTimeout,
                         "the peer gave no sign of life",
+                        now,
                     );
                 }
             }
@@ -445,7 +447,11 @@ impl Session {
         self.phase = Phase::Closed(reason);
         self.outbox.forget_held();
         for (id, pending) in self.requests.drain() {
-            self.fail_own(id, reason.to_error(pending.sent));
+            let mut error = reason.to_error(pending.sent);
+            if self.role == Role::Server && reason.is_servers() {
+                error.origin = Origin::Local;
+            }
+            self.fail_own(id, error);
         }
         for (id, incoming) in self.incoming.drain() {
             if !incoming.cancelled {

@@ -281,8 +281,10 @@ impl Inner {
         drop(state);
         if bound.insecure_directory {
             let text = "The socket's directory lets other users replace the socket file";
-            self.sink
-                .notify(0, Notice::Fault(Error::local(ErrorCode::Unsupported, text)));
+            self.sink.notify(
+                0,
+                Notice::Fault(Error::local(ErrorCode::InsecureDirectory, text)),
+            );
         }
         Ok(())
     }

@@ -180,6 +180,18 @@ pub async fn listen(options: &ServerOptions) -> Result<Bound, Error> {
     }
 }
 
+/// Whether an address can be connected to at all, before it is tried.
+///
+/// # Errors
+/// For a socket path that the system would cut off or misread.
+pub fn check(address: &Address) -> Result<(), Error> {
+    match address {
+        #[cfg(unix)]
+        Address::Path(path) => unix::check(path),
+        _ => Ok(()),
+    }
+}
+
 /// Connects, once.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! Unix sockets. How the socket file comes about is in `bind`.
 
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -47,21 +48,41 @@ pub(super) async fn listen(path: PathBuf, options: &ServerOptions) -> Result<Bou
 }
 
 fn explain(error: BindError, path: &Path) -> Error {
-    let code = match &error {
+    let code = code_of(&error);
+    let path = path.display();
+    Error::io(
+        code,
+        format!("Cannot listen on {path}: {}: {error}", code.as_str()),
+    )
+}
+
+fn code_of(error: &BindError) -> ErrorCode {
+    match error {
         BindError::PathTooLong { .. } => ErrorCode::PathTooLong,
         BindError::Nul | BindError::Abstract | BindError::NoFileName => ErrorCode::InvalidPath,
         BindError::NotASocket { .. } => ErrorCode::NotASocket,
         BindError::AddressInUse { .. } => ErrorCode::Os("EADDRINUSE"),
         BindError::Io { source, .. } => ErrorCode::Os(crate::ipc::error::os_name(source)),
+    }
+}
+
+/// The same bounds as for listening: a path is never cut, and a NUL would make
+/// it an abstract name, which has no permissions.
+pub(super) fn check(path: &Path) -> Result<(), Error> {
+    let bytes = path.as_os_str().as_bytes();
+    let error = if bytes.len() > bind::MAX_PATH {
+        BindError::PathTooLong {
+            length: bytes.len(),
+        }
+    } else if bytes.contains(&0) {
+        BindError::Nul
+    } else {
+        return Ok(());
     };
-    Error::io(
-        code,
-        format!(
-            "Cannot listen on {}: {}: {error}",
-            path.display(),
-            code.as_str()
-        ),
-    )
+    Err(Error::local(
+        code_of(&error),
+        format!("Cannot connect: {error}"),
+    ))
 }
 
 pub(super) async fn connect(path: &Path) -> io::Result<Stream> {
