@@ -106,14 +106,13 @@ class IpcClient extends Endpoint {
   /** Sends a message that nobody answers. */
   sendMessage(type, payload, headers) {
     try {
-      check.type(type);
+      const name = this._typeNumber(type);
       const headersText = check.headers(headers);
       const unready = this._prepare();
       if (unready !== undefined) return this._failedOneWay(unready);
       const peer = this._server;
       const { tag, data, units } = encode(payload, this._mayClone(peer));
       const op = this._op();
-      const name = this._nameNumber(type);
       const status = native.message(this._number, 0, op, name, tag, data, units, headersText);
       return this._oneWay(peer, op, status);
     } catch (error) {

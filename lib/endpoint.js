@@ -226,7 +226,8 @@ class Endpoint extends Outbound {
   }
 
   _finished(peer) {
-    if (peer.done++ === 0) this._touched.push(peer);
+    if (peer.done++ > 0) return;
+    this._touched.push(peer);
     markDirty(this);
   }
 

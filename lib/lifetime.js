@@ -25,6 +25,7 @@ class NativeEndpoint extends Emitter {
     this._numbers = new Map();
     this._names = [''];
     this._lastOp = 0;
+    this._opsWrapped = false;
     /** Requests, subscriptions: op to how to settle them. */
     this._pending = new Map();
     /** Start, stop, connect, queued one-way calls: op to how to settle them. */
@@ -37,9 +38,15 @@ class NativeEndpoint extends Emitter {
   }
 
   _op() {
-    do {
+    if (this._lastOp === 0xffffffff) {
+      this._lastOp = 0;
+      this._opsWrapped = true;
+    }
+    this._lastOp++;
+    // Only numbers that come a second time can still be in use.
+    while (this._opsWrapped && (this._pending.has(this._lastOp) || this._ops.has(this._lastOp))) {
       this._lastOp = this._lastOp === 0xffffffff ? 1 : this._lastOp + 1;
-    } while (this._pending.has(this._lastOp) || this._ops.has(this._lastOp));
+    }
     return this._lastOp;
   }
 

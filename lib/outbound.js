@@ -20,16 +20,28 @@ class Outbound extends NativeEndpoint {
   constructor(number, settings) {
     super(number);
     this._settings = settings;
+    /** Types that have been checked: type to number. */
+    this._types = new Map();
     /** Peers with finished messages to report. */
     this._touched = [];
     /** One-way calls that went out before we had read that we are connected. */
     this._early = [];
   }
 
+  /** The number of a type that may be sent. */
+  _typeNumber(type) {
+    const known = this._types.get(type);
+    if (known !== undefined) return known;
+    check.type(type);
+    const number = this._nameNumber(type);
+    if (number !== 0) this._types.set(type, number);
+    return number;
+  }
+
   /** Sends a request; `peer` is undefined while a client is connecting. */
   _request(peer, type, payload, options) {
     return new Promise((resolve, reject) => {
-      check.type(type);
+      const name = this._typeNumber(type);
       const { timeout, signal, headers } = check.requestOptions(options, this._settings.timeout);
       if (signal !== undefined && signal.aborted) {
         reject(aborted(type, signal, false));
@@ -38,7 +50,6 @@ class Outbound extends NativeEndpoint {
       const { tag, data, units } = encode(payload, this._mayClone(peer));
       const op = this._op();
       const conn = peer === undefined ? 0 : peer.conn;
-      const name = this._nameNumber(type);
       const status = native.request(this._number, conn, op, name, tag, data, units, headers, timeout);
       if (typeof status === 'string') {
         reject(fromNative(status));

@@ -131,10 +131,9 @@ class IpcServer extends Endpoint {
 
   _send(peer, type, payload, headers) {
     try {
-      check.type(type);
+      const name = this._typeNumber(type);
       const headersText = check.headers(headers);
       const { tag, data, units } = encode(payload, this._mayClone(peer));
-      const name = this._nameNumber(type);
       const status = native.message(this._number, peer.conn, 0, name, tag, data, units, headersText);
       return this._oneWay(peer, 0, status);
     } catch (error) {
@@ -188,8 +187,7 @@ class IpcServer extends Endpoint {
   }
 
   _broadcast(peers, type, payload) {
-    check.type(type);
-    const name = this._nameNumber(type);
+    const name = this._typeNumber(type);
     for (const advanced of [true, false]) {
       const conns = peers.filter((peer) => this._mayClone(peer) === advanced).map((peer) => peer.conn);
       if (conns.length === 0) continue;

@@ -8,6 +8,7 @@
 //     request(type, payload)           → promise of the answer
 //     send(type, payload)              one-way, nothing to wait for
 //     sendAndWait(type, payload)       one-way; resolves when the sender may go on
+//     sendAccepted(type, payload)      one-way; resolves when the message was taken
 //     info()                           optional; a text for the report
 //     close()
 //
@@ -35,6 +36,7 @@ const smartipc = {
       request: (type, payload) => client.request(type, payload),
       send: (type, payload) => void client.sendMessage(type, payload),
       sendAndWait: (type, payload) => client.sendMessage(type, payload),
+      sendAccepted: (type, payload) => client.sendMessage(type, payload),
       info: () => client.getStats().driver,
       close: () => client.disconnect(),
     };
@@ -56,6 +58,7 @@ const plain = {
       async sendAndWait(type, payload) {
         if (!connection.sendMessage(type, payload)) await connection.drained();
       },
+      sendAccepted: (type, payload) => connection.sendMessageWritten(type, payload),
       close: () => connection.close(),
     };
   },
@@ -76,6 +79,10 @@ const childProcess = (serialization) => ({
       request: (type, payload) => channel.request(type, payload),
       send: (type, payload) => channel.sendMessage(type, payload),
       sendAndWait: (type, payload) =>
+        new Promise((resolve, reject) => {
+          channel.sendMessage(type, payload, (error) => (error ? reject(error) : resolve()));
+        }),
+      sendAccepted: (type, payload) =>
         new Promise((resolve, reject) => {
           channel.sendMessage(type, payload, (error) => (error ? reject(error) : resolve()));
         }),

@@ -25,6 +25,14 @@ class Connection {
     return this.write({ id: randomUUID(), type, timestamp: Date.now(), payload, headers });
   }
 
+  /** Resolves when the socket has taken the message, as libraries of this kind do. */
+  sendMessageWritten(type, payload, headers) {
+    return new Promise((resolve, reject) => {
+      const done = (error) => (error ? reject(error) : resolve());
+      this.write({ id: randomUUID(), type, timestamp: Date.now(), payload, headers }, done);
+    });
+  }
+
   request(type, payload, { timeout = REQUEST_TIMEOUT_MS, headers } = {}) {
     return new Promise((resolve, reject) => {
       const id = randomUUID();
@@ -45,13 +53,13 @@ class Connection {
     this.socket.end();
   }
 
-  write(envelope) {
+  write(envelope, written) {
     const text = JSON.stringify(envelope);
     const length = Buffer.byteLength(text);
     const frame = Buffer.allocUnsafe(4 + length);
     frame.writeUInt32BE(length, 0);
     frame.write(text, 4);
-    return this.socket.write(frame);
+    return this.socket.write(frame, written);
   }
 
   receive(chunk) {

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use super::mailbox::Mailbox;
 use super::pack;
 use crate::ipc::notice::{ConnId, Notice, Sink};
-use crate::ipc::proto::Session;
+use crate::ipc::proto::{IdHasher, Session};
 use crate::ipc::{Client, Error, Server};
 
 /// A server or a client, with what it shares with JavaScript.
@@ -119,7 +120,8 @@ impl Sink for Post {
 }
 
 thread_local! {
-    static ENDPOINTS: RefCell<HashMap<u32, Arc<Endpoint>>> = RefCell::default();
+    static ENDPOINTS: RefCell<HashMap<u32, Arc<Endpoint>, BuildHasherDefault<IdHasher>>> =
+        RefCell::default();
 }
 
 /// A number for a new endpoint, unique in the process.

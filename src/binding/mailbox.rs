@@ -52,6 +52,16 @@ pub(super) struct Batch {
 }
 
 impl Batch {
+    fn new(endpoint: u32) -> Self {
+        Self {
+            endpoint,
+            // Usual sizes of a busy connection's batch; growing copies.
+            heads: Vec::with_capacity(MAX_RECORDS * RECORD / 4),
+            text: Vec::with_capacity(8 * 1024),
+            ..Self::default()
+        }
+    }
+
     fn has_room(&self, endpoint: u32) -> bool {
         self.endpoint == endpoint
             && self.heads.len() < MAX_RECORDS * RECORD
@@ -75,10 +85,7 @@ impl Batches {
             .back()
             .is_some_and(|batch| batch.has_room(endpoint))
         {
-            self.queue.push_back(Batch {
-                endpoint,
-                ..Batch::default()
-            });
+            self.queue.push_back(Batch::new(endpoint));
         }
         match self.queue.back_mut() {
             Some(batch) => batch,

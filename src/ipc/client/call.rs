@@ -10,7 +10,7 @@ use super::{Client, Inner, Phase, State};
 use crate::ipc::close::CloseReason;
 use crate::ipc::error::{Error, ErrorCode};
 use crate::ipc::frame::{Body, Payload};
-use crate::ipc::link::now;
+use crate::ipc::link::{now, Link};
 use crate::ipc::notice::{Notice, Op};
 use crate::ipc::proto::{topics, Event, Sent, Session};
 use crate::ipc::server::FLUSH_AT;
@@ -73,27 +73,17 @@ impl Client {
         if let Call::Subscribe { topic, on, .. } = &call {
             state.remember(topic, *on)?;
         }
-        // A link that was lost a moment ago still stands here until its driver
-        // has told; calls made meanwhile belong to what comes after it.
-        let open = state
-            .link
-            .as_ref()
-            .filter(|link| link.with(|session, _| session.is_open()));
-        match (state.phase, open) {
-            (Phase::Up, Some(link)) => {
-                let (sent, full) = link.with(|session, now| {
-                    let sent = apply(session, op, call, now);
-                    (sent, session.output_len() >= FLUSH_AT)
-                });
-                if full {
-                    link.flush();
-                }
-                sent.map(|sent| match sent {
-                    Sent::Accepted => Taken::Accepted,
-                    Sent::Wait => Taken::Wait,
-                })
-            }
-            (Phase::Connecting | Phase::Reconnecting | Phase::Up, _) => {
+        let call = match (state.phase, &state.link) {
+            (Phase::Up, Some(link)) => match send(link, op, call) {
+                Ok(sent) => return sent,
+                // The link was lost a moment ago and its driver has not told
+                // yet: what is called meanwhile belongs to what comes after.
+                Err(call) => call,
+            },
+            _ => call,
+        };
+        match state.phase {
+            Phase::Connecting | Phase::Reconnecting | Phase::Up => {
                 let sooner = state.queue.push(Queued::new(op, call, now()))?;
                 drop(state);
                 if sooner {
@@ -101,8 +91,8 @@ impl Client {
                 }
                 Ok(Taken::Queued)
             }
-            (Phase::Leaving, _) => Err(CloseReason::Local.to_error(false)),
-            (Phase::Idle, _) => Err(state.ended_with.clone().unwrap_or_else(|| {
+            Phase::Leaving => Err(CloseReason::Local.to_error(false)),
+            Phase::Idle => Err(state.ended_with.clone().unwrap_or_else(|| {
                 Error::local(ErrorCode::NotConnected, "The client is not connected")
             })),
         }
@@ -136,6 +126,24 @@ impl State {
         }
         Ok(())
     }
+}
+
+/// Makes a call on a link; gives it back if the link is closed.
+fn send<P: Payload>(link: &Link, op: Op, call: Call<P>) -> Result<Result<Taken, Error>, Call<P>> {
+    let (sent, full) = link.with(|session, now| {
+        if !session.is_open() {
+            return Err(call);
+        }
+        let sent = apply(session, op, call, now);
+        Ok((sent, session.output_len() >= FLUSH_AT))
+    })?;
+    if full {
+        link.flush();
+    }
+    Ok(sent.map(|sent| match sent {
+        Sent::Accepted => Taken::Accepted,
+        Sent::Wait => Taken::Wait,
+    }))
 }
 
 /// Turns a call into a command of the session.

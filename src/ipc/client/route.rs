@@ -26,7 +26,7 @@ pub(super) struct Route {
 
 impl Route {
     pub(super) fn on_events(&mut self, link: &Arc<Link>, events: &mut Vec<Event>) {
-        let mut notices = Vec::new();
+        let mut notices = Vec::with_capacity(events.len());
         for event in events.drain(..) {
             match event {
                 Event::Open(welcome) => {

@@ -19,5 +19,6 @@ pub mod topics;
 
 pub use backoff::Backoff;
 pub use event::Event;
+pub use requests::IdHasher;
 pub use send::{Sent, Shared};
 pub use session::{Role, Session, WallClock};

@@ -15,6 +15,8 @@ use crate::ipc::options::MESSAGE_OVERHEAD;
 
 /// A capacity above this is given back once the queue has drained.
 const KEEP_CAPACITY: usize = 128 * 1024;
+/// Room for a few hundred small frames.
+const SCRATCH_SIZE: usize = 32 * 1024;
 
 /// A message that may not leave yet.
 #[derive(Debug)]
@@ -37,6 +39,8 @@ pub(super) struct Outbox {
     ready: BytesMut,
     held: VecDeque<Held>,
     held_cost: usize,
+    /// Where held frames are made: one allocation serves many of them.
+    scratch: BytesMut,
     high_water: usize,
     hard_cap: usize,
     /// Somebody was told to wait until the queue is short again.
@@ -53,6 +57,7 @@ impl Outbox {
             ready: BytesMut::new(),
             held: VecDeque::new(),
             held_cost: 0,
+            scratch: BytesMut::new(),
             high_water,
             hard_cap,
             waiting: false,
@@ -120,6 +125,20 @@ impl Outbox {
         drained
     }
 
+    /// For frames that have to be held; empty.
+    pub(super) fn scratch(&mut self) -> &mut BytesMut {
+        if self.scratch.capacity() == 0 {
+            self.scratch.reserve(SCRATCH_SIZE);
+        }
+        &mut self.scratch
+    }
+
+    /// Holds the frame that was made in [`scratch`](Self::scratch).
+    pub(super) fn hold_scratch(&mut self, request: Option<u32>) {
+        let frame = self.scratch.split().freeze();
+        self.hold(Held { frame, request });
+    }
+
     pub(super) fn hold(&mut self, held: Held) {
         self.held_cost += held.cost();
         self.held.push_back(held);
@@ -130,7 +149,11 @@ impl Outbox {
         if self.ready.len() > self.high_water {
             return None;
         }
-        let held = self.held.pop_front()?;
+        let Some(held) = self.held.pop_front() else {
+            // An idle connection keeps no buffer.
+            self.scratch = BytesMut::new();
+            return None;
+        };
         self.held_cost -= held.cost();
         Some(held)
     }

@@ -92,7 +92,7 @@ impl Requests {
 /// Spreads ids by multiplication. Ours are consecutive; a peer's are looked up
 /// in tables that it can't make longer than its limit.
 #[derive(Default)]
-pub(super) struct IdHasher(u64);
+pub struct IdHasher(u64);
 
 impl Hasher for IdHasher {
     fn finish(&self) -> u64 {

@@ -431,19 +431,11 @@ impl Session {
                 self.requests.mark_sent(id);
             }
         } else {
-            let mut out = BytesMut::new();
-            frame::encode(
-                frame,
-                self.profile,
-                self.wall.at(now),
-                self.peer_max,
-                &mut out,
-            )
-            .map_err(|size| Error::too_large(size, self.peer_max))?;
-            self.outbox.hold(Held {
-                frame: out.freeze(),
-                request,
-            });
+            let wall = self.wall.at(now);
+            let (profile, max) = (self.profile, self.peer_max);
+            frame::encode(frame, profile, wall, max, self.outbox.scratch())
+                .map_err(|size| Error::too_large(size, max))?;
+            self.outbox.hold_scratch(request);
         }
         self.counters.messages_sent += 1;
         self.outbox.note_stall(now);

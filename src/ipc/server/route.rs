@@ -45,7 +45,7 @@ impl Server {
 impl Inner {
     /// Handles what happened on a connection; called by its driver, in order.
     pub(super) fn on_events(&self, conn: ConnId, link: &Arc<Link>, events: &mut Vec<Event>) {
-        let mut notices = Vec::new();
+        let mut notices = Vec::with_capacity(events.len());
         for event in events.drain(..) {
             match event {
                 Event::Register(registration) => self.on_register(conn, link, *registration),
