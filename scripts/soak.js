@@ -78,7 +78,8 @@ async function main() {
       if (!child.connected) continue;
       const sample = await ask(child);
       samples[name].push(sample);
-      console.log(`minute ${minute}, ${name}: ${shown(sample)}${name === 'client' ? `, ${kills} kills so far` : ''}`);
+      const shown = Object.entries(sample).map(([key, value]) => `${key} ${value}`);
+      console.log(`minute ${minute}, ${name}: ${shown.join(', ')}, ${kills} kills so far`);
       failed = failed || sample.wrong > 0;
     }
   }
@@ -188,10 +189,6 @@ function ask(child) {
     child.once('message', resolve);
     child.send('how are you?');
   });
-}
-
-function shown(sample) {
-  return Object.entries(sample).map(([key, value]) => `${key} ${value}`).join(', ');
 }
 
 /** Of the straight line through the values, by least squares. */

@@ -92,3 +92,23 @@ test('a topic with more segments than can be matched is a RangeError', async (t)
   t.true((await failure(() => client.subscribe(topic, () => {}))) instanceof RangeError);
   t.true((await failure(() => server.publish(topic, 1))) instanceof RangeError);
 });
+
+test('a client is not slow because its server is busy, nor because a burst is long', async (t) => {
+  const socketPath = tempSocket(t);
+  const server = closeAfter(t, SmartIpc.createServer({ id: 'edges', socketPath, writeTimeout: 200 }));
+  await server.start();
+  const arrived = once(server, 'clientConnect');
+  const child = startChild(t, 'counter', { client: { id: 'edges', socketPath, clientId: 'healthy' }, expected: 151 });
+  await arrived;
+  await child.report('connected');
+
+  server.sendToClient('healthy', 'x', 'waits for the end of this turn');
+  const until = Date.now() + 600;
+  while (Date.now() < until);
+  // 30 MB in one turn, twice what may be queued for one client.
+  const bulk = 'x'.repeat(200_000);
+  for (let round = 0; round < 150; round++) await server.broadcast('x', bulk);
+
+  t.is((await child.report('counted')).count, 151);
+  t.deepEqual(server.getStats().metrics.closeReasons, {});
+});

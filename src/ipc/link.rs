@@ -141,7 +141,11 @@ impl Link {
         let queued = core.session.output_len();
         let more = core.read();
         let now = now();
-        // After reading: what has arrived counts before anybody is given up.
+        // Before anybody is judged: what has arrived counts, and output that our
+        // own side has not flushed yet is not the peer's fault.
+        if core.session.deadline().is_some_and(|at| at <= now) {
+            core.write(now);
+        }
         core.session.tick(now);
         if core.planned.write || core.session.output_len() > queued {
             core.write(now);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Inner, Phase, Server};
+use super::{Inner, Phase, Server, FLUSH_AT};
 use crate::ipc::close::CloseReason;
 use crate::ipc::error::{Error, ErrorCode};
 use crate::ipc::frame::{Body, Failure, Frame, Id};
@@ -145,12 +145,17 @@ impl Inner {
             let Some(link) = self.link(receiver) else {
                 continue;
             };
-            let first = link.with(|session, now| {
+            let (first, full) = link.with(|session, now| {
                 let before = session.output_len();
                 session.share(&mut shared, now);
-                before == 0 && session.output_len() > 0
+                let after = session.output_len();
+                (before == 0 && after > 0, after >= FLUSH_AT)
             });
-            if first {
+            // What a burst fills, the socket empties meanwhile: a client that
+            // reads is not taken for a slow one.
+            if full {
+                link.flush();
+            } else if first {
                 self.dirty().push(link);
             }
         }
