@@ -26,6 +26,9 @@ class IpcClient extends Endpoint {
     this._subscriptions = new Subscriptions();
     this._connecting = undefined;
     this._leaving = undefined;
+    /** Counts connects and disconnects, so that the last one wins. */
+    this._wish = 0;
+    this._connectWish = 0;
   }
 
   get clientId() {
@@ -55,16 +58,19 @@ class IpcClient extends Endpoint {
       throw new TypeError(`waitForReady must be a boolean, not ${check.shown(waitForReady)}`);
     }
     const wait = check.time('waitTimeout', waitTimeout);
-    if (this._connecting === undefined) {
-      this._connecting = this._connect(waitForReady ? wait : undefined).finally(() => {
-        this._connecting = undefined;
-      });
-    }
-    return this._connecting;
+    if (this._connecting !== undefined && this._connectWish === this._wish) return this._connecting;
+    const wish = ++this._wish;
+    const connecting = this._connect(waitForReady ? wait : undefined, wish).finally(() => {
+      if (this._connecting === connecting) this._connecting = undefined;
+    });
+    this._connectWish = wish;
+    this._connecting = connecting;
+    return connecting;
   }
 
-  async _connect(wait) {
+  async _connect(wait, wish) {
     if (this._leaving !== undefined) await this._leaving;
+    if (wish !== this._wish) throw new IpcError('IPC_ERR_DISCONNECTED', 'disconnect() was called meanwhile');
     if (this._state === 'connected') return;
     if (this._state !== 'reconnecting') this._become('connecting');
     this._closing = false;
@@ -83,6 +89,7 @@ class IpcClient extends Endpoint {
    * @returns {Promise<void>}
    */
   disconnect() {
+    this._wish++;
     if (this._leaving === undefined) {
       this._leaving = this._disconnect().finally(() => {
         this._leaving = undefined;
@@ -113,7 +120,7 @@ class IpcClient extends Endpoint {
       const peer = this._server;
       const { tag, data, units } = encode(payload, this._mayClone(peer));
       const op = this._op();
-      const status = native.message(this._number, 0, op, name, tag, data, units, headersText);
+      const status = native.message(this._number, 0, op, this._passed(name, type), tag, data, units, headersText);
       return this._oneWay(peer, op, status);
     } catch (error) {
       return this._failedOneWay(error);

@@ -31,8 +31,10 @@ function encode(payload, advanced) {
     return encoded;
   }
   if (advanced && payload !== undefined) {
+    // First: getters of the payload may send something themselves.
+    const data = v8.serialize(payload);
     encoded.tag = CLONE;
-    encoded.data = v8.serialize(payload);
+    encoded.data = data;
     encoded.units = 0;
     return encoded;
   }

@@ -24,7 +24,7 @@ class Endpoint extends Outbound {
     this._handlers = new Map();
     /** No new messages are delivered any more. */
     this._closing = false;
-    /** Requests whose handler is being called right now. */
+    /** Handlers that are being called right now. */
     this._depth = 0;
   }
 
@@ -139,23 +139,27 @@ class Endpoint extends Outbound {
       this._report(unreadable(cause), peer.clientId);
       return;
     }
-    let result;
+    this._depth++;
     try {
-      result = call(payload);
+      const result = call(payload);
+      if (result !== null && typeof result === 'object' && typeof result.then === 'function') {
+        result.then(
+          () => this._finished(peer),
+          (error) => {
+            this._finished(peer);
+            this._listenerFailed(error, peer.clientId);
+          }
+        );
+        return;
+      }
     } catch (error) {
       this._finished(peer);
       this._listenerFailed(error, peer.clientId);
       return;
+    } finally {
+      this._depth--;
     }
-    if (result !== null && typeof result === 'object' && typeof result.then === 'function') {
-      result.then(
-        () => this._finished(peer),
-        (error) => {
-          this._finished(peer);
-          this._listenerFailed(error, peer.clientId);
-        }
-      );
-    } else this._finished(peer);
+    this._finished(peer);
   }
 
   _onRequest(peer, id, type, at, heads, text, extras) {

@@ -82,6 +82,9 @@ class NativeEndpoint extends Emitter {
   /** Takes one record from the mailbox; see `Endpoint`. */
   receive(_at, _heads, _text, _extras) {}
 
+  /** Writes what is queued; see `Outbound`. */
+  flush() {}
+
   /** Whether the endpoint itself, apart from calls, keeps the process alive. */
   _isOpen() {
     return false;

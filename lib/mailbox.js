@@ -15,7 +15,14 @@ const LOOK_EVERY = 4;
 /** Records between two flushes within a batch. */
 const FLUSH_EVERY = 32;
 
-/** @type {Map<number, { receive(record: number, heads: Uint32Array, text: string, extras: any[]): void }>} */
+/**
+ * @typedef {object} Receiver
+ * @property {boolean} dirty whether it is on the list to be flushed
+ * @property {(record: number, heads: Uint32Array, text: string, extras: any[]) => void} receive
+ * @property {() => void} flush
+ */
+
+/** @type {Map<number, Receiver>} */
 const endpoints = new Map();
 const heads = new Uint32Array(native.headsLength());
 
@@ -36,18 +43,20 @@ const mailbox = native.openMailbox(visit);
 function visit() {
   // A handler can't re-enter: only the bell and setImmediate call this.
   const until = performance.now() + BUDGET_MS;
+  let handled = 0;
   visiting = true;
   try {
     for (;;) {
-      if (record === records && !nextBatch()) break;
+      if (record === records && !nextBatch()) return;
       const receiver = endpoints.get(heads[0]);
       while (record < records) {
         const at = PREFIX + record++ * RECORD;
-        if (receiver !== undefined) receiver.receive(at, heads, text, extras);
+        if (receiver !== undefined) receive(receiver, at);
+        handled++;
         // Answers of a long batch set out while the rest is handled, so that
         // both processes work at the same time.
-        if (record % FLUSH_EVERY === 0) flush();
-        if (record % LOOK_EVERY === 0 && performance.now() > until) {
+        if (handled % FLUSH_EVERY === 0) flush();
+        if (handled % LOOK_EVERY === 0 && performance.now() > until) {
           setImmediate(visit);
           return;
         }
@@ -59,8 +68,18 @@ function visit() {
   }
 }
 
+/** One record's failure must not keep the others from their endpoints. */
+function receive(receiver, at) {
+  try {
+    receiver.receive(at, heads, text, extras);
+  } catch (error) {
+    process.nextTick(() => {
+      throw error;
+    });
+  }
+}
+
 function nextBatch() {
-  // What async handlers of the last batch answered goes out with this one.
   const mail = native.drain(mailbox, heads);
   record = 0;
   records = 0;
@@ -73,6 +92,9 @@ function nextBatch() {
     extras = mail;
   }
   records = heads[1];
+  // Taking a batch may have granted credit, which has to reach the peer.
+  const receiver = endpoints.get(heads[0]);
+  if (receiver !== undefined) markDirty(receiver);
   return true;
 }
 

@@ -42,7 +42,12 @@ const kinds = {
     }
     return value;
   },
+  /** A time that something waits; waiting for nothing would spin. */
   millis(name, value) {
+    return kinds.number(name, value, { least: 1 });
+  },
+  /** A time that may be none. */
+  pause(name, value) {
     return kinds.number(name, value);
   },
   count(name, value) {
@@ -138,8 +143,7 @@ function common(options) {
     throw new TypeError('tls is not available yet in this version of smartipc-native');
   }
   read(options, 'maxConcurrentStreams', 'count');
-  read(options, 'busyPoll', 'millis');
-  const timeout = read(options, 'timeout', 'millis');
+  read(options, 'busyPoll', 'pause');
   const heartbeatClose = read(options, 'heartbeatThrowOnTimeout', 'flag');
   const serialization = oneOf(options, 'serialization', ['json', 'advanced']);
   return {
@@ -151,12 +155,12 @@ function common(options) {
       heartbeat: read(options, 'heartbeat', 'boolean'),
       heartbeatInterval: read(options, 'heartbeatInterval', 'millis'),
       heartbeatTimeout: read(options, 'heartbeatTimeout', 'millis'),
-      heartbeatGrace: read(options, 'heartbeatInitialGracePeriodMs', 'millis'),
+      heartbeatGrace: read(options, 'heartbeatInitialGracePeriodMs', 'pause'),
       heartbeatClose,
       cloneVersion: CLONE_VERSION,
     },
     settings: {
-      timeout: timeout === undefined ? DEFAULT_TIMEOUT : check.time('timeout', timeout),
+      timeout: options.timeout === undefined ? DEFAULT_TIMEOUT : check.time('timeout', options.timeout),
       advanced: serialization === 'advanced',
       cloneVersion: CLONE_VERSION,
       closeOnTimeout: heartbeatClose !== false,
@@ -215,13 +219,13 @@ function client(options) {
       registerTimeout: read(options, 'registerTimeoutMs', 'millis'),
       expectServerUid: read(options, 'expectServerUid', 'count'),
       retryEnabled,
-      retryInitialDelay: read(retry, 'initialDelay', 'millis'),
-      retryMaxDelay: read(retry, 'maxDelay', 'millis'),
+      retryInitialDelay: read(retry, 'initialDelay', 'pause'),
+      retryMaxDelay: read(retry, 'maxDelay', 'pause'),
       retryMaxAttempts: read(retry, 'maxAttempts', 'attempts'),
       retryTotalTimeout: read(retry, 'totalTimeout', 'millis'),
       reconnect: read(options, 'autoReconnect', 'boolean'),
-      reconnectDelay: read(options, 'reconnectDelay', 'millis'),
-      reconnectMaxDelay: read(options, 'maxReconnectDelay', 'millis'),
+      reconnectDelay: read(options, 'reconnectDelay', 'pause'),
+      reconnectMaxDelay: read(options, 'maxReconnectDelay', 'pause'),
       reconnectMultiplier: read(options, 'reconnectMultiplier', 'number', { least: 1 }),
       reconnectMaxAttempts: read(options, 'maxReconnectAttempts', 'attempts'),
     },

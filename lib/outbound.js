@@ -38,6 +38,14 @@ class Outbound extends NativeEndpoint {
     return number;
   }
 
+  /**
+   * What to pass for a type once its payload is encoded: encoding may run code
+   * of the user that sends something else under number 0.
+   */
+  _passed(number, type) {
+    return number === 0 ? this._nameNumber(type) : number;
+  }
+
   /** Sends a request; `peer` is undefined while a client is connecting. */
   _request(peer, type, payload, options) {
     return new Promise((resolve, reject) => {
@@ -50,7 +58,7 @@ class Outbound extends NativeEndpoint {
       const { tag, data, units } = encode(payload, this._mayClone(peer));
       const op = this._op();
       const conn = peer === undefined ? 0 : peer.conn;
-      const status = native.request(this._number, conn, op, name, tag, data, units, headers, timeout);
+      const status = native.request(this._number, conn, op, this._passed(name, type), tag, data, units, headers, timeout);
       if (typeof status === 'string') {
         reject(fromNative(status));
         return;

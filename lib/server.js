@@ -22,8 +22,8 @@ class IpcServer extends Endpoint {
     /** Connection number to client, and the clients' names. */
     this._peers = new Map();
     this._clients = new Map();
-    this._starting = undefined;
-    this._stopping = undefined;
+    /** The last start or stop that was asked for. */
+    this._last = { kind: 'stop', promise: Promise.resolve() };
     /** The readme cancels streams through it. */
     this.primaryChannel = {
       cancelIncomingStream: (streamId, from) => this.cancelIncomingStreamFromClient(from && from.clientId, streamId),
@@ -42,17 +42,23 @@ class IpcServer extends Endpoint {
     }
     // Both are reached at the same moment: the path appears when it accepts.
     options.oneOf(startOptions, 'readyWhen', ['socket-bound', 'accepting']);
-    if (this._starting === undefined) {
-      this._starting = this._start();
-      this._starting.catch(() => {
-        this._starting = undefined;
-      });
-    }
-    return this._starting;
+    return this._next('start', () => this._start());
+  }
+
+  /** Runs starts and stops one after the other; the same one again joins in. */
+  _next(kind, run) {
+    if (this._last.kind === kind) return this._last.promise;
+    const promise = this._last.promise.catch(() => {}).then(run);
+    const last = { kind, promise };
+    this._last = last;
+    // A start that failed may be tried again.
+    promise.catch(() => {
+      last.kind = '';
+    });
+    return promise;
   }
 
   async _start() {
-    if (this._stopping !== undefined) await this._stopping;
     this._state = 'starting';
     this._closing = false;
     this._updateKeepAlive();
@@ -75,26 +81,17 @@ class IpcServer extends Endpoint {
    * @returns {Promise<void>}
    */
   stop() {
-    if (this._stopping === undefined) {
-      // Handlers that are being called may be waiting for this very call.
-      const waiting = this._depth;
-      this._stopping = this._stop(waiting).finally(() => {
-        this._stopping = undefined;
-      });
-    }
-    return this._stopping;
+    // Handlers that are being called may be waiting for this very call.
+    const waiting = this._depth;
+    return this._next('stop', () => this._stop(waiting));
   }
 
   async _stop(waiting) {
-    const starting = this._starting;
-    if (starting === undefined) return;
-    await starting.catch(() => {});
     if (this._state !== 'running') return;
     this._state = 'stopping';
     this.flush();
     await this._settles((op) => native.close(this._number, op, waiting));
     this._state = 'stopped';
-    this._starting = undefined;
     this._updateKeepAlive();
     this._emit('stop');
   }
@@ -134,7 +131,7 @@ class IpcServer extends Endpoint {
       const name = this._typeNumber(type);
       const headersText = check.headers(headers);
       const { tag, data, units } = encode(payload, this._mayClone(peer));
-      const status = native.message(this._number, peer.conn, 0, name, tag, data, units, headersText);
+      const status = native.message(this._number, peer.conn, 0, this._passed(name, type), tag, data, units, headersText);
       return this._oneWay(peer, 0, status);
     } catch (error) {
       return this._failedOneWay(error, peer.clientId);
@@ -192,7 +189,7 @@ class IpcServer extends Endpoint {
       const conns = peers.filter((peer) => this._mayClone(peer) === advanced).map((peer) => peer.conn);
       if (conns.length === 0) continue;
       const { text, bytes, tag } = shared(payload, advanced);
-      throwIf(native.broadcast(this._number, conns, name, tag, text, bytes));
+      throwIf(native.broadcast(this._number, conns, this._passed(name, type), tag, text, bytes));
     }
     markDirty(this);
   }
@@ -267,6 +264,9 @@ class IpcServer extends Endpoint {
   _onOther(kind, conn, _id, at, heads, text, extras) {
     const told = JSON.parse(jsonAt(at, heads, text, extras));
     if (kind === R.CONNECTED) {
+      // The record of the connection that this one replaces may come later.
+      const replaced = this._clients.get(told.clientId);
+      if (replaced !== undefined) this._lose(replaced, { reason: 'replaced', message: 'the same client came back' });
       const peer = new Peer(conn, told.clientId, told);
       this._peers.set(conn, peer);
       this._clients.set(peer.clientId, peer);
@@ -276,15 +276,19 @@ class IpcServer extends Endpoint {
     const peer = this._peers.get(conn);
     if (peer === undefined) return;
     if (kind === R.DISCONNECTED) {
-      this._peers.delete(conn);
-      if (this._clients.get(peer.clientId) === peer) this._clients.delete(peer.clientId);
-      this._peerGone(peer, lost(told));
-      this._emit('clientDisconnect', peer.clientId, told.reason, told.message);
+      this._lose(peer, told);
     } else if (kind === R.HEARTBEAT_TIMEOUT) {
       const error = fromNative(JSON.stringify(told));
       this._emit('heartbeatTimeout', peer.clientId, error);
       if (this._settings.closeOnTimeout) this._report(error, peer.clientId);
     }
+  }
+
+  _lose(peer, told) {
+    this._peers.delete(peer.conn);
+    if (this._clients.get(peer.clientId) === peer) this._clients.delete(peer.clientId);
+    this._peerGone(peer, lost(told));
+    this._emit('clientDisconnect', peer.clientId, told.reason, told.message);
   }
 
   _unknown(clientId) {

@@ -5,7 +5,7 @@ const { spawn } = require('child_process');
 const check = require('./check');
 const { IpcClient } = require('./client');
 const { IpcError } = require('./errors');
-const { waitForServer } = require('./wait');
+const { probe } = require('./wait');
 
 /** How much of a child's last words is kept for the error. */
 const KEPT = 16 * 1024;
@@ -27,15 +27,17 @@ async function spawnAndConnect(options) {
   const client = new IpcClient({ id: 'spawned', clientOnly: true, ...clientOptions });
   const serverProcess = spawn(process.execPath, [serverScript], { stdio: ['ignore', 'pipe', 'pipe'], ...spawnOptions });
   const early = exitsEarly(serverProcess);
+  const { socketPath, host, port } = clientOptions;
+  const ready = probe({ socketPath, host, port, timeoutMs });
   try {
-    const { socketPath, host, port } = clientOptions;
-    await Promise.race([waitForServer({ socketPath, host, port, timeoutMs }), early.promise]);
+    await Promise.race([ready.promise, early.promise]);
     await Promise.race([client.connect(), early.promise]);
   } catch (error) {
     serverProcess.kill();
     await client.disconnect();
     throw error;
   } finally {
+    ready.stop();
     early.stop();
   }
   return { client, serverProcess };

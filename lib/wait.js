@@ -12,27 +12,44 @@ const options = require('./options');
  * @returns {Promise<void>}
  */
 function waitForServer(given) {
-  return new Promise((resolve, reject) => {
-    if (given === null || typeof given !== 'object') {
-      throw new TypeError(`options must be an object, not ${check.shown(given)}`);
-    }
-    const { timeoutMs = 10000, ...where } = given;
-    if (where.socketPath === undefined && where.port === undefined) {
-      throw new TypeError('socketPath, or host and port, must say which server to wait for');
-    }
-    const timeout = check.time('timeoutMs', timeoutMs);
-    const { native: nativeOptions } = options.client({ id: 'probe', ...where, clientId: undefined });
-    const number = native.probe(mailbox, nativeOptions, timeout);
-    const keepAlive = setInterval(() => {}, 0x7fffffff);
-    endpoints.set(number, {
-      receive(at, heads, text, extras) {
-        endpoints.delete(number);
-        clearInterval(keepAlive);
-        if ((heads[at + 4] & 0xff) === 0) resolve();
-        else reject(fromNative(jsonAt(at, heads, text, extras)));
-      },
-    });
-  });
+  try {
+    return probe(given).promise;
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
-module.exports = { waitForServer };
+/** Looks for a server until it is there, time is up, or `stop` is called. */
+function probe(given) {
+  if (given === null || typeof given !== 'object') {
+    throw new TypeError(`options must be an object, not ${check.shown(given)}`);
+  }
+  const { timeoutMs = 10000, ...where } = given;
+  if (where.socketPath === undefined && where.port === undefined) {
+    throw new TypeError('socketPath, or host and port, must say which server to wait for');
+  }
+  const timeout = check.time('timeoutMs', timeoutMs);
+  const { native: nativeOptions } = options.client({ id: 'probe', ...where, clientId: undefined });
+  const number = native.probe(mailbox, nativeOptions, timeout);
+  const keepAlive = setInterval(() => {}, 0x7fffffff);
+  const stop = () => {
+    endpoints.delete(number);
+    clearInterval(keepAlive);
+  };
+  const promise = /** @type {Promise<void>} */ (
+    new Promise((resolve, reject) => {
+      endpoints.set(number, {
+        dirty: false,
+        flush() {},
+        receive(at, heads, text, extras) {
+          stop();
+          if ((heads[at + 4] & 0xff) === 0) resolve(undefined);
+          else reject(fromNative(jsonAt(at, heads, text, extras)));
+        },
+      });
+    })
+  );
+  return { promise, stop };
+}
+
+module.exports = { probe, waitForServer };

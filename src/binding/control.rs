@@ -39,6 +39,14 @@ pub(super) fn mailbox(number: u32) -> Option<Arc<Mailbox>> {
     MAILBOXES.with_borrow(|all| all.get(&number).map(|open| open.mailbox.clone()))
 }
 
+/// What "for ever" comes to where a clock has to hold it.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// A time limit in ms; 0 is none.
+fn limit(millis: u32) -> Option<Duration> {
+    (millis > 0).then(|| Duration::from_millis(millis.into()))
+}
+
 /// A call that failed at once, as JSON text; the facade makes an error of it.
 fn failed(error: &crate::ipc::Error) -> String {
     describe_error(error, None).to_string()
@@ -167,14 +175,14 @@ pub fn close(endpoint: u32, op: u32, waiting: u32) -> Result<()> {
 #[napi(catch_unwind)]
 pub fn connect(endpoint: u32, op: u32, wait_for_ready: Option<u32>) -> Result<()> {
     if let Handle::Client(client) = &find(endpoint)?.handle {
-        let wait_for_ready = wait_for_ready.map(|millis| Duration::from_millis(millis.into()));
+        let wait_for_ready = wait_for_ready.map(|millis| limit(millis).unwrap_or(LONGEST));
         client.connect(op, ConnectOptions { wait_for_ready });
     }
     Ok(())
 }
 
-/// Subscribes or unsubscribes a client; ends as a request does. 0 or 2 as for
-/// messages, or an error as text.
+/// Subscribes or unsubscribes a client; ends as a request does, or at once with
+/// the error that is returned. A timeout of 0 is none.
 #[napi(catch_unwind)]
 pub fn subscribe(
     endpoint: u32,
@@ -187,7 +195,7 @@ pub fn subscribe(
     let Handle::Client(client) = &endpoint.handle else {
         return Ok(None);
     };
-    let timeout = Some(Duration::from_millis(timeout.into()));
+    let timeout = limit(timeout);
     let call: Call = Call::Subscribe {
         topic: Bytes::from(topic),
         on,
@@ -378,8 +386,8 @@ fn describe_stats(stats: &Stats) -> String {
     .to_string()
 }
 
-/// Looks whether a server answers; `op` of `endpoint`'s mailbox settles. The
-/// endpoint is a client made for the purpose.
+/// Looks whether a server answers; op 0 of the endpoint number that is returned
+/// settles. A timeout of 0 is none.
 #[napi(catch_unwind)]
 pub fn probe(mailbox: u32, options: JsClientOptions, timeout: u32) -> Result<u32> {
     let options = ClientOptions::from(options);
@@ -399,7 +407,7 @@ pub fn probe(mailbox: u32, options: JsClientOptions, timeout: u32) -> Result<u32
         names: Arc::default(),
         mailbox: mail,
     };
-    let until = Instant::now() + Duration::from_millis(timeout.into());
+    let until = Instant::now() + limit(timeout).unwrap_or(LONGEST);
     runtime.spawn(async move {
         let result = crate::ipc::client::probe(&address, until).await;
         post.notify(0, Notice::Settled { op: 0, result });

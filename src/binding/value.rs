@@ -143,14 +143,11 @@ impl Payload for Text {
         let mut room = self.units.saturating_mul(3);
         if self.units > GUESS_UNITS {
             // SAFETY: see the module; asks for the length only.
-            unsafe {
-                sys::napi_get_value_string_utf8(
-                    self.env,
-                    self.value,
-                    ptr::null_mut(),
-                    0,
-                    &mut room,
-                );
+            let status = unsafe {
+                sys::napi_get_value_string_utf8(self.env, self.value, ptr::null_mut(), 0, &mut room)
+            };
+            if status != sys::Status::napi_ok {
+                return;
             }
         }
         // One more for the NUL that Node-API adds.

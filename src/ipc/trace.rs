@@ -1,6 +1,7 @@
 //! `SMARTIPC_DEBUG`: what connections do, on standard error, without payloads.
 
 use std::fmt;
+use std::io::Write;
 use std::sync::OnceLock;
 
 /// Whether `SMARTIPC_DEBUG` is set to anything but nothing or `0`.
@@ -14,6 +15,7 @@ pub fn enabled() -> bool {
 /// Prints one line if tracing is on. The arguments are formatted only then.
 pub fn line(what: fmt::Arguments<'_>) {
     if enabled() {
-        eprintln!("smartipc {}: {what}", std::process::id());
+        // Nobody may be reading; tracing must not break what it watches.
+        let _ = writeln!(std::io::stderr(), "smartipc {}: {what}", std::process::id());
     }
 }

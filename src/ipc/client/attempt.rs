@@ -29,7 +29,7 @@ pub(super) struct Failed {
 
 /// A connection that is registered and runs.
 pub(super) struct Running {
-    pub(super) closed: oneshot::Receiver<(CloseReason, String)>,
+    pub(super) closed: oneshot::Receiver<bool>,
 }
 
 impl Inner {

@@ -71,7 +71,7 @@ impl Client {
     pub fn call<P: Payload>(&self, op: Op, call: Call<P>) -> Result<Taken, Error> {
         let mut state = self.inner.state();
         if let Call::Subscribe { topic, on, .. } = &call {
-            state.remember(topic, *on)?;
+            state.remember(topic, *on, self.inner.config.limits.subscriptions)?;
         }
         let call = match (state.phase, &state.link) {
             (Phase::Up, Some(link)) => match send(link, op, call) {
@@ -115,10 +115,16 @@ impl Client {
 }
 
 impl State {
-    fn remember(&mut self, topic: &Bytes, on: bool) -> Result<(), Error> {
+    fn remember(&mut self, topic: &Bytes, on: bool, limit: usize) -> Result<(), Error> {
         let topic = String::from_utf8_lossy(topic);
         topics::check_pattern(&topic)
             .map_err(|error| Error::local(ErrorCode::InvalidTopic, error.to_string()))?;
+        if on && self.topics.len() >= limit && !self.topics.contains(&*topic) {
+            return Err(Error::local(
+                ErrorCode::TooManySubscriptions,
+                format!("{limit} topics are subscribed to already"),
+            ));
+        }
         if on {
             self.topics.insert(topic.into_owned());
         } else {

@@ -24,7 +24,7 @@ pub(super) async fn supervise(inner: Arc<Inner>, options: ConnectOptions) {
     let work = async {
         match inner.first(options).await {
             Ok(running) => inner.keep(running).await,
-            Err(error) => inner.end(&error),
+            Err(error) => inner.end(&error, None),
         }
     };
     tokio::select! {
@@ -83,21 +83,13 @@ impl Inner {
     /// Runs the connection; when it is lost, wins it back, again and again.
     async fn keep(self: &Arc<Self>, mut running: Running) {
         loop {
-            let (reason, message) = running
-                .closed
-                .await
-                .unwrap_or((CloseReason::IoError, "the driver has ended".to_owned()));
-            let again = self.options.reconnect.enabled && reason.may_reconnect();
-            self.lost(reason, message, again);
-            if !again {
-                self.end(&reason.to_error(false));
+            if !running.closed.await.unwrap_or(false) {
                 return;
             }
             running = match self.win_back().await {
                 Ok(running) => running,
                 Err(error) => {
-                    self.sink.notify(0, Notice::GaveUp(error.clone()));
-                    self.end(&error);
+                    self.end(&error, Some(Notice::GaveUp(error.clone())));
                     return;
                 }
             };
@@ -125,7 +117,7 @@ impl Inner {
         }
     }
 
-    fn lost(&self, reason: CloseReason, message: String, again: bool) {
+    pub(super) fn lost(&self, reason: CloseReason, message: String, again: bool) {
         trace::line(format_args!(
             "connection lost: {} ({message})",
             reason.as_str()
@@ -141,16 +133,17 @@ impl Inner {
     }
 
     /// Nothing more will come by itself.
-    fn end(&self, error: &Error) {
-        {
+    pub(super) fn end(&self, error: &Error, first: Option<Notice>) {
+        let (waiting, calls) = {
             let mut state = self.state();
             if state.phase != Phase::Leaving {
                 state.phase = Phase::Idle;
             }
             state.task = None;
             state.ended_with = Some(error.clone());
-        }
-        self.give_up(error);
+            (std::mem::take(&mut state.waiting), state.queue.drain())
+        };
+        self.settle(first, waiting, calls, error);
     }
 
     /// Ends the connection in good order.

@@ -271,10 +271,18 @@ impl Inner {
             let mut state = self.state();
             (std::mem::take(&mut state.waiting), state.queue.drain())
         };
-        let mut notices: Vec<Notice> = calls
-            .iter()
-            .map(|call| call.failed(error.clone()))
-            .collect();
+        self.settle(None, waiting, calls, error);
+    }
+
+    fn settle(
+        &self,
+        first: Option<Notice>,
+        waiting: Vec<Op>,
+        calls: Vec<queue::Queued>,
+        error: &Error,
+    ) {
+        let mut notices: Vec<Notice> = first.into_iter().collect();
+        notices.extend(calls.iter().map(|call| call.failed(error.clone())));
         notices.extend(waiting.into_iter().map(|op| Notice::Settled {
             op,
             result: Err(error.clone()),

@@ -21,7 +21,7 @@ pub(super) struct Route {
     pub(super) again: bool,
     pub(super) conn: ConnId,
     pub(super) opened: Option<oneshot::Sender<Result<(), Failed>>>,
-    pub(super) closed: Option<oneshot::Sender<(CloseReason, String)>>,
+    pub(super) closed: Option<oneshot::Sender<bool>>,
 }
 
 impl Route {
@@ -55,9 +55,16 @@ impl Route {
             let _ = opened.send(Err(refused(reason, &message)));
             return;
         }
-        self.inner.down(link, reason);
+        if self.conn == 0 {
+            return;
+        }
+        let again = self.inner.down(link, reason);
+        if !again {
+            self.inner.end(&reason.to_error(false), None);
+        }
+        self.inner.lost(reason, message, again);
         if let Some(closed) = self.closed.take() {
-            let _ = closed.send((reason, message));
+            let _ = closed.send(again);
         }
     }
 }
@@ -108,13 +115,19 @@ impl Inner {
         conn
     }
 
-    /// The connection is over. From here on calls wait, or fail.
-    fn down(&self, link: &Arc<Link>, reason: CloseReason) {
+    /// The connection is over. From here on calls wait, which is true, or fail.
+    fn down(&self, link: &Arc<Link>, reason: CloseReason) -> bool {
         let counters = link.with(|session, _| session.counters().clone());
         let mut state = self.state();
         state.past.counters.add(&counters);
         *state.past.closes.entry(reason).or_default() += 1;
-        state.link = None;
+        if state
+            .link
+            .as_ref()
+            .is_some_and(|own| Arc::ptr_eq(own, link))
+        {
+            state.link = None;
+        }
         state.connected_at = 0;
         if state.phase == Phase::Up {
             let again = self.options.reconnect.enabled && reason.may_reconnect();
@@ -124,6 +137,7 @@ impl Inner {
                 Phase::Idle
             };
         }
+        state.phase == Phase::Reconnecting
     }
 }
 

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Shortest full delay.
+const LEAST: Duration = Duration::from_millis(2);
+
 /// Growing delays with a cap and jitter.
 ///
 /// Jitter is "equal": half of the delay is fixed, half random, so that a fleet
@@ -16,10 +19,13 @@ pub struct Backoff {
 impl Backoff {
     /// Starts at `initial` and grows by `multiplier` up to `max`.
     pub fn new(initial: Duration, max: Duration, multiplier: f64) -> Self {
+        // Without any delay attempts would spin; without a bound their growth
+        // would leave the numbers.
+        let max = max.max(LEAST);
         Self {
-            next: initial.min(max),
+            next: initial.clamp(LEAST, max),
             max,
-            multiplier: multiplier.max(1.0),
+            multiplier: multiplier.clamp(1.0, 1e6),
         }
     }
 
@@ -60,6 +66,7 @@ mod tests {
         ) {
             let cap = Duration::from_millis(max);
             let mut backoff = Backoff::new(Duration::from_millis(initial), cap, multiplier);
+            let cap = cap.max(LEAST);
             for random in random {
                 prop_assert!(backoff.next_delay(random) <= cap);
             }

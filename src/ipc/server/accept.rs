@@ -79,7 +79,9 @@ impl Inner {
         loop {
             let (count, oldest) = {
                 let state = self.state();
-                let silent = state.peers.values().filter(|peer| peer.client.is_none());
+                // Those whom our owner has not heard of yet count as well.
+                let waits = |peer: &&Peer| peer.client.is_none() || peer.welcome.is_some();
+                let silent = state.peers.values().filter(waits);
                 let count = silent.clone().count();
                 (
                     count,
@@ -102,7 +104,10 @@ impl Inner {
                 // Its driver takes it off the list.
                 tokio::task::yield_now().await;
             } else {
-                sleep(UNREGISTERED_SAFE - age).await;
+                tokio::select! {
+                    () = sleep(UNREGISTERED_SAFE - age) => {}
+                    () = self.room.notified() => {}
+                }
             }
         }
     }

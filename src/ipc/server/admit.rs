@@ -9,6 +9,7 @@ use crate::ipc::close::CloseReason;
 use crate::ipc::frame::{Refusal, Registration, Welcome};
 use crate::ipc::link::{now, Link};
 use crate::ipc::notice::{ConnId, Connected, Notice};
+use crate::ipc::options::MAX_HEADERS;
 use crate::ipc::proto::topics;
 use crate::ipc::trace;
 
@@ -36,6 +37,7 @@ impl Server {
                 .take()
                 .map(|welcome| (peer.link.clone(), welcome))
         };
+        self.inner.room.notify_one();
         if let Some((link, (welcome, protocol))) = waiting {
             link.with(|session, now| session.accept(welcome, protocol.as_ref(), now));
             link.flush();
@@ -71,6 +73,14 @@ impl Inner {
             ));
         }
         policy::check(&self.options, registration, peer.credentials)?;
+        let metadata = registration
+            .metadata
+            .as_ref()
+            .map_or(0, |raw| raw.get().len());
+        if metadata > MAX_HEADERS {
+            let text = format!("metadata of {metadata} bytes exceeds the maximum of {MAX_HEADERS}");
+            return Err(Denied::new(CloseReason::Refused, text));
+        }
         let limit = self.config.limits.subscriptions;
         let topics = &registration.topics;
         if topics.len() > limit

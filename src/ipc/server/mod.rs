@@ -43,6 +43,8 @@ struct Inner {
     topics: Mutex<Topics<ConnId>>,
     /// Links with output that waits for the end of the batch.
     dirty: Mutex<Vec<Arc<Link>>>,
+    /// A connection has been let in, or went.
+    room: tokio::sync::Notify,
 }
 
 #[derive(Default)]
@@ -121,6 +123,7 @@ impl Server {
                 state: Mutex::default(),
                 topics: Mutex::default(),
                 dirty: Mutex::default(),
+                room: tokio::sync::Notify::new(),
             }),
         }
     }

@@ -192,6 +192,11 @@ impl Inner {
             }
             peer.client.is_some()
         };
+        self.room.notify_one();
+        // It waits for nobody any more.
+        self.state().contenders.values_mut().for_each(|waiting| {
+            waiting.retain(|(newcomer, _)| *newcomer != conn);
+        });
         // Newcomers that waited for this one to prove that it lives.
         self.on_probed(conn, false);
         if registered {

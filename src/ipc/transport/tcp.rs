@@ -31,12 +31,14 @@ pub(super) async fn listen(host: &str, port: u16, no_delay: bool) -> Result<Boun
 
 pub(super) async fn accept(listener: &TcpListener, no_delay: bool) -> io::Result<Stream> {
     let (stream, _) = listener.accept().await?;
-    stream.set_nodelay(no_delay)?;
+    // A peer that has gone already shows up when reading.
+    let _ = stream.set_nodelay(no_delay);
     Ok(Stream::Tcp(stream))
 }
 
 pub(super) async fn connect(host: &str, port: u16, no_delay: bool) -> io::Result<Stream> {
     let stream = TcpStream::connect((host, port)).await?;
-    stream.set_nodelay(no_delay)?;
+    // A peer that has gone already shows up when reading.
+    let _ = stream.set_nodelay(no_delay);
     Ok(Stream::Tcp(stream))
 }
