@@ -13,7 +13,7 @@ const BUDGET_MS = 8;
 /** Records between two looks at the clock, which costs as much as a small handler. */
 const LOOK_EVERY = 4;
 /** Records between two flushes within a batch. */
-const FLUSH_EVERY = 32;
+const FLUSH_EVERY = 64;
 
 /**
  * @typedef {object} Receiver
