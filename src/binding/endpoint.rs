@@ -66,6 +66,8 @@ pub(super) struct Names(Mutex<NameTable>);
 pub(super) struct NameTable {
     numbers: HashMap<Bytes, u32>,
     texts: Vec<Bytes>,
+    /// The last name that was found: messages of one type come in rows.
+    last: Option<(Bytes, u32)>,
 }
 
 impl Names {
@@ -82,6 +84,7 @@ impl NameTable {
             self.texts.resize(index + 1, Bytes::new());
         }
         if let Some(slot) = self.texts.get_mut(index) {
+            self.last = None;
             let old = std::mem::replace(slot, name.clone());
             self.numbers.remove(&old);
         }
@@ -95,8 +98,15 @@ impl NameTable {
         self.texts.get(number as usize).cloned().unwrap_or_default()
     }
 
-    pub(super) fn number(&self, name: &[u8]) -> Option<u32> {
-        self.numbers.get(name).copied()
+    pub(super) fn number(&mut self, name: &Bytes) -> Option<u32> {
+        if let Some((last, number)) = &self.last {
+            if last == name {
+                return Some(*number);
+            }
+        }
+        let (known, number) = self.numbers.get_key_value(name)?;
+        self.last = Some((known.clone(), *number));
+        Some(*number)
     }
 }
 
@@ -110,10 +120,10 @@ pub(super) struct Post {
 
 impl Sink for Post {
     fn deliver(&self, conn: ConnId, notices: &mut Vec<Notice>) {
-        let names = self.names.lock();
+        let mut names = self.names.lock();
         self.mailbox.post(self.number, |batches| {
             for notice in notices.drain(..) {
-                pack::pack(batches, &names, conn, notice);
+                pack::pack(batches, &mut names, conn, notice);
             }
         });
     }

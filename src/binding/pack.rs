@@ -35,7 +35,7 @@ const NAME_IN_EXTRAS: u32 = 0x8000_0000;
 const LONG_TEXT: usize = 32 * 1024;
 
 /// Appends one notice.
-pub(super) fn pack(batches: &mut Batches, names: &NameTable, conn: ConnId, notice: Notice) {
+pub(super) fn pack(batches: &mut Batches, names: &mut NameTable, conn: ConnId, notice: Notice) {
     let batch = batches.next();
     match notice {
         Notice::Event(event) => pack_event(batch, names, conn, event),
@@ -76,7 +76,7 @@ pub(super) fn pack(batches: &mut Batches, names: &NameTable, conn: ConnId, notic
     }
 }
 
-fn pack_event(batch: &mut Batch, names: &NameTable, conn: ConnId, event: Event) {
+fn pack_event(batch: &mut Batch, names: &mut NameTable, conn: ConnId, event: Event) {
     match event {
         Event::Message { name, body } => {
             give_back(batch, conn, size_of(&name, &body));
@@ -156,7 +156,7 @@ fn extra(batch: &mut Batch, extra: Extra) -> u32 {
     u32::try_from(batch.extras.len() - 1).unwrap_or(u32::MAX)
 }
 
-fn number(batch: &mut Batch, names: &NameTable, name: &Bytes) -> u32 {
+fn number(batch: &mut Batch, names: &mut NameTable, name: &Bytes) -> u32 {
     match names.number(name) {
         Some(number) => number,
         None => NAME_IN_EXTRAS | extra(batch, Extra::Text(name.clone())),

@@ -45,6 +45,13 @@ impl Server {
 impl Inner {
     /// Handles what happened on a connection; called by its driver, in order.
     pub(super) fn on_events(&self, conn: ConnId, link: &Arc<Link>, events: &mut Vec<Event>) {
+        // Neither changes within a batch: a registration is its last event.
+        let (registered, stopping) = {
+            let state = self.state();
+            let peer = state.peers.get(&conn);
+            let registered = peer.is_some_and(|peer| peer.client.is_some());
+            (registered, state.phase == Phase::Stopping)
+        };
         let mut notices = Vec::with_capacity(events.len());
         for event in events.drain(..) {
             match event {
@@ -55,7 +62,7 @@ impl Inner {
                     self.hand_over(conn, &mut notices);
                     self.on_closed(conn, link, reason, message);
                 }
-                event if self.client_id(conn).is_none() => drop(event),
+                event if !registered => drop(event),
                 Event::Subscribe { topic, id } => self.on_subscribe(conn, link, &topic, id),
                 Event::Unsubscribe { topic, id } => {
                     self.topics()
@@ -65,7 +72,7 @@ impl Inner {
                 Event::Publish { topic, body, size } => {
                     self.on_publish(conn, link, topic, body, size);
                 }
-                Event::Request { id, .. } if self.state().phase == Phase::Stopping => {
+                Event::Request { id, .. } if stopping => {
                     let failure = Failure {
                         message: "The server is stopping".to_owned(),
                         name: "Error".to_owned(),
