@@ -1,8 +1,4 @@
-//! The JSON profile: envelopes `{id, type, correlationId?, timestamp, payload?,
-//! headers?}`, with control types wrapped in double underscores.
-//!
-//! The payload is never interpreted: it is copied as text. What the envelope
-//! itself needs to say goes into `headers`, under the keys of [`control`].
+//! Envelopes to frames. What a peer wrote is checked before it is believed.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,314 +6,21 @@ use std::time::Duration;
 
 use base64::engine::general_purpose::STANDARD as BASE64;
 use base64::Engine as _;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::codec::DecodeError;
-use super::payload::{Encoding, Payload};
-use super::{Body, Failure, Frame, Id};
+use super::*;
 use crate::ipc::close::CloseReason;
+use crate::ipc::frame::codec::DecodeError;
+use crate::ipc::frame::payload::Encoding;
+use crate::ipc::frame::{Body, Failure, Frame, Id};
 use crate::ipc::options::{MAX_HEADERS, MAX_NAME};
-
-const REGISTER: &str = "__register__";
-const REGISTERED: &str = "__register___response";
-const CANCEL: &str = "__cancel__";
-const SUBSCRIBE: &str = "__subscribe__";
-const UNSUBSCRIBE: &str = "__unsubscribe__";
-const PUBLISH: &str = "__publish__";
-const PING: &str = "__heartbeat__";
-const PONG: &str = "__heartbeat_response__";
-const GO_AWAY: &str = "__goaway__";
-const TOPIC_PREFIX: &str = "topic:";
-const RESPONSE_SUFFIX: &str = "_response";
-
-/// Keys of `headers` that belong to the protocol.
-mod control {
-    pub(super) const REQUIRES_RESPONSE: &str = "requiresResponse";
-    pub(super) const TIMEOUT: &str = "timeout";
-    pub(super) const ERROR: &str = "error";
-    pub(super) const ERROR_NAME: &str = "errorName";
-    pub(super) const ERROR_CODE: &str = "errorCode";
-    pub(super) const ENCODING: &str = "encoding";
-    pub(super) const PUBLISHER: &str = "publisherId";
-    pub(super) const ALL: [&str; 7] = [
-        REQUIRES_RESPONSE,
-        TIMEOUT,
-        ERROR,
-        ERROR_NAME,
-        ERROR_CODE,
-        ENCODING,
-        PUBLISHER,
-    ];
-}
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
 /// `id` of an envelope that nobody refers to.
 const NO_ID: &[u8] = b"0";
-
-pub(super) fn encode<P: Payload>(frame: &Frame<P>, wall: u64, out: &mut BytesMut) {
-    let mut envelope = Writer {
-        out,
-        wall,
-        headers: Vec::new(),
-    };
-    match frame {
-        Frame::Register(id, registration) => {
-            envelope.header(control::REQUIRES_RESPONSE, "true");
-            envelope.head(id, REGISTER, None);
-            envelope.value(&**registration);
-            envelope.finish(None);
-        }
-        Frame::Registered(id, answer) => {
-            envelope.answer(id, REGISTERED);
-            match &**answer {
-                Ok(welcome) => envelope.value(&Success {
-                    success: true,
-                    rest: welcome,
-                }),
-                Err(refusal) => {
-                    envelope.string_header(control::ERROR, &refusal.error);
-                    envelope.value(&Success {
-                        success: false,
-                        rest: refusal,
-                    });
-                }
-            }
-            envelope.finish(None);
-        }
-        Frame::Message { name, body } => envelope.message(None, &text(name), body),
-        Frame::Request {
-            id,
-            timeout,
-            name,
-            body,
-        } => {
-            envelope.header(control::REQUIRES_RESPONSE, "true");
-            if let Some(timeout) = timeout {
-                envelope.header(control::TIMEOUT, &timeout.as_millis().to_string());
-            }
-            envelope.message(Some(id), &text(name), body);
-        }
-        Frame::Response { id, name, body } => {
-            envelope.answer(id, &format!("{}{RESPONSE_SUFFIX}", text(name)));
-            envelope.body(body);
-        }
-        Frame::Failed { id, name, failure } => {
-            envelope.string_header(control::ERROR, &failure.message);
-            envelope.string_header(control::ERROR_NAME, &failure.name);
-            if !failure.code.is_empty() {
-                envelope.string_header(control::ERROR_CODE, &failure.code);
-            }
-            envelope.answer(id, &format!("{}{RESPONSE_SUFFIX}", text(name)));
-            envelope.field("payload", "null");
-            envelope.finish(None);
-        }
-        Frame::Cancel { id } => {
-            envelope.head(&Id::Number(0), CANCEL, None);
-            envelope.value(&serde_json::json!({ "id": id_text(id) }));
-            envelope.finish(None);
-        }
-        Frame::Subscribe { id, topic } => envelope.subscription(SUBSCRIBE, id.as_ref(), topic),
-        Frame::Unsubscribe { id, topic } => envelope.subscription(UNSUBSCRIBE, id.as_ref(), topic),
-        Frame::Publish { topic, body } => {
-            envelope.encoding(body.encoding);
-            envelope.head(&Id::Number(0), PUBLISH, None);
-            envelope.out.extend_from_slice(b",\"payload\":{\"topic\":");
-            put_string(envelope.out, &text(topic));
-            envelope.payload(body);
-            envelope.out.put_u8(b'}');
-            envelope.finish(body.headers.as_ref());
-        }
-        Frame::Topic {
-            topic,
-            publisher,
-            body,
-        } => {
-            if !publisher.is_empty() {
-                envelope.string_header(control::PUBLISHER, &text(publisher));
-            }
-            envelope.message(None, &format!("{TOPIC_PREFIX}{}", text(topic)), body);
-        }
-        // The JSON profile has no credit: who is full stops reading.
-        Frame::Credit { .. } | Frame::Ignored => {
-            envelope.head(&Id::Number(0), "__ignored__", None);
-            envelope.finish(None);
-        }
-        Frame::Ping(id) => {
-            envelope.head(id, PING, None);
-            envelope.finish(None);
-        }
-        Frame::Pong(id) => {
-            envelope.answer(id, PONG);
-            envelope.finish(None);
-        }
-        Frame::GoAway { reason, message } => {
-            let reason = CloseReason::from_number(*reason)
-                .unwrap_or(CloseReason::Peer)
-                .as_str();
-            envelope.head(&Id::Number(0), GO_AWAY, None);
-            envelope.value(&serde_json::json!({ "reason": reason, "message": message }));
-            envelope.finish(None);
-        }
-    }
-}
-
-#[derive(serde::Serialize)]
-struct Success<'a, T> {
-    success: bool,
-    #[serde(flatten)]
-    rest: &'a T,
-}
-
-/// Writes one envelope, front to back.
-struct Writer<'a> {
-    out: &'a mut BytesMut,
-    wall: u64,
-    /// Control headers, as `"key":value`.
-    headers: Vec<String>,
-}
-
-impl Writer<'_> {
-    fn head(&mut self, id: &Id, kind: &str, correlation: Option<&Id>) {
-        self.out.extend_from_slice(b"{\"id\":");
-        put_string(self.out, &id_text(id));
-        self.out.extend_from_slice(b",\"type\":");
-        put_string(self.out, kind);
-        if let Some(id) = correlation {
-            self.out.extend_from_slice(b",\"correlationId\":");
-            put_string(self.out, &id_text(id));
-        }
-        let wall = self.wall.to_string();
-        self.field("timestamp", &wall);
-    }
-
-    fn answer(&mut self, id: &Id, kind: &str) {
-        self.head(&Id::Number(0), kind, Some(id));
-    }
-
-    fn message<P: Payload>(&mut self, id: Option<&Id>, kind: &str, body: &Body<P>) {
-        self.head(id.unwrap_or(&Id::Number(0)), kind, None);
-        self.body(body);
-    }
-
-    fn subscription(&mut self, kind: &str, id: Option<&Id>, topic: &Bytes) {
-        if id.is_some() {
-            self.header(control::REQUIRES_RESPONSE, "true");
-        }
-        self.head(id.unwrap_or(&Id::Number(0)), kind, None);
-        self.value(&serde_json::json!({ "topic": text(topic) }));
-        self.finish(None);
-    }
-
-    fn body<P: Payload>(&mut self, body: &Body<P>) {
-        self.encoding(body.encoding);
-        self.payload(body);
-        self.finish(body.headers.as_ref());
-    }
-
-    fn encoding(&mut self, encoding: Encoding) {
-        if let Some(name) = encoding.header() {
-            self.string_header(control::ENCODING, name);
-        }
-    }
-
-    fn payload<P: Payload>(&mut self, body: &Body<P>) {
-        match body.encoding {
-            Encoding::None => {}
-            Encoding::Json => {
-                self.out.extend_from_slice(b",\"payload\":");
-                body.payload.append_to(self.out);
-            }
-            Encoding::Clone | Encoding::Bytes => {
-                let mut raw = BytesMut::new();
-                body.payload.append_to(&mut raw);
-                self.out.extend_from_slice(b",\"payload\":\"");
-                self.out.extend_from_slice(BASE64.encode(&raw).as_bytes());
-                self.out.put_u8(b'"');
-            }
-        }
-    }
-
-    /// A payload of the protocol's own.
-    fn value<T: serde::Serialize>(&mut self, value: &T) {
-        self.out.extend_from_slice(b",\"payload\":");
-        put_json(self.out, value);
-    }
-
-    fn field(&mut self, name: &str, json: &str) {
-        self.out.put_u8(b',');
-        put_string(self.out, name);
-        self.out.put_u8(b':');
-        self.out.extend_from_slice(json.as_bytes());
-    }
-
-    fn header(&mut self, name: &str, json: &str) {
-        self.headers.push(format!("\"{name}\":{json}"));
-    }
-
-    fn string_header(&mut self, name: &str, value: &str) {
-        let json = serde_json::to_string(value).unwrap_or_else(|_| "\"\"".to_owned());
-        self.header(name, &json);
-    }
-
-    /// Writes the headers, the sender's own first, and closes the envelope.
-    fn finish(&mut self, own: Option<&Bytes>) {
-        let own = own.map(|headers| without_control(headers));
-        let own = own
-            .as_deref()
-            .map(|headers| headers.trim_ascii())
-            .and_then(|headers| headers.strip_prefix(b"{")?.strip_suffix(b"}"))
-            .map(<[u8]>::trim_ascii)
-            .filter(|inner| !inner.is_empty());
-        let control = self.headers.join(",");
-        if own.is_some() || !control.is_empty() {
-            self.out.extend_from_slice(b",\"headers\":{");
-            self.out.extend_from_slice(own.unwrap_or_default());
-            if own.is_some() && !control.is_empty() {
-                self.out.put_u8(b',');
-            }
-            self.out.extend_from_slice(control.as_bytes());
-            self.out.put_u8(b'}');
-        }
-        self.out.put_u8(b'}');
-    }
-}
-
-/// The sender's own headers. In the binary profile any key is fine; here one of
-/// the protocol's would change what the envelope means.
-fn without_control(headers: &[u8]) -> Cow<'_, [u8]> {
-    let Ok(mut parsed) = parse::<BTreeMap<Cow<'_, str>, &RawValue>>(headers) else {
-        return Cow::Borrowed(b"");
-    };
-    let before = parsed.len();
-    parsed.retain(|key, _| !control::ALL.contains(&&**key));
-    if parsed.len() == before {
-        return Cow::Borrowed(headers);
-    }
-    Cow::Owned(serde_json::to_vec(&parsed).unwrap_or_default())
-}
-
-fn put_string(out: &mut BytesMut, text: &str) {
-    put_json(out, &text);
-}
-
-fn put_json<T: serde::Serialize + ?Sized>(out: &mut BytesMut, value: &T) {
-    // Writing to memory can't fail, and our own types serialize.
-    let _ = serde_json::to_writer(out.writer(), value);
-}
-
-fn text(bytes: &Bytes) -> Cow<'_, str> {
-    String::from_utf8_lossy(bytes)
-}
-
-fn id_text(id: &Id) -> Cow<'_, str> {
-    match id {
-        Id::Number(number) => Cow::Owned(number.to_string()),
-        Id::Text(bytes) => text(bytes),
-    }
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -370,7 +73,7 @@ struct SuccessPayload {
     success: bool,
 }
 
-pub(super) fn decode(body: &Bytes) -> Result<Frame> {
+pub(in crate::ipc::frame) fn decode(body: &Bytes) -> Result<Frame> {
     // Checked as a whole, for serde_json leaves strings alone that it skips.
     if std::str::from_utf8(body).is_err() {
         return Err(DecodeError::BadJson);
@@ -587,7 +290,7 @@ fn from_base64(raw: &RawValue) -> Result<Bytes> {
     BASE64.decode(&*text).map(Bytes::from).map_err(|_| WRONG)
 }
 
-fn parse<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T> {
+pub(super) fn parse<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T> {
     serde_json::from_slice(text).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => DecodeError::BadEnvelope("missing or wrong field"),
         _ => DecodeError::BadJson,
@@ -595,7 +298,7 @@ fn parse<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T> {
 }
 
 /// Headers from the binary profile may go on to a JSON peer as they are.
-pub(super) fn check_object(text: &[u8]) -> Result<()> {
+pub(in crate::ipc::frame) fn check_object(text: &[u8]) -> Result<()> {
     parse::<BTreeMap<Cow<'_, str>, &RawValue>>(text).map(|_| ())
 }
 
