@@ -22,10 +22,21 @@ module.exports = {
   SETTLED: 12,
   FAULT: 13,
   GAVE_UP: 14,
+  STREAM_OPEN: 15,
+  STREAM_READABLE: 16,
+  STREAM_FAILED: 17,
+  STREAM_ROOM: 18,
+  STREAM_DONE: 19,
+  STREAM_CANCELLED: 20,
 
   // Flags: the payload, or the name, is among the extras.
   IN_EXTRAS: 0x100,
   NAME_IN_EXTRAS: 0x80000000,
+
+  // What reading from a stream finds instead of bytes.
+  NOTHING: 0,
+  END: 1,
+  GONE: 2,
 
   // What a call returns: a number, or an error as JSON text.
   ACCEPTED: 0,
