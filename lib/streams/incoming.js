@@ -30,6 +30,8 @@ class IncomingStream extends Readable {
     /** Whether the peer has to wait for more than the last byte being read. */
     this._held = false;
     this._released = false;
+    /** What the peer or the connection ended it with. */
+    this.lost = undefined;
     peer.incoming.set(number, this);
     // A peer that vanishes must not end the process of who did not add one.
     this.on('error', nothing);
@@ -64,6 +66,12 @@ class IncomingStream extends Readable {
     if (!this._waiting) return;
     this._waiting = false;
     this._read();
+  }
+
+  /** The peer has given it up, or is gone. */
+  lose(error) {
+    this.lost = error;
+    this.destroy(error);
   }
 
   /** Lets the sender's promise wait for `release()` after the last byte was read. */

@@ -111,7 +111,7 @@ class Streaming extends Endpoint {
         stream.wake();
         return;
       case R.STREAM_FAILED:
-        stream.destroy(fromNative(jsonAt(at, heads, text, extras)));
+        stream.lose(fromNative(jsonAt(at, heads, text, extras)));
         return;
       case R.STREAM_ROOM:
         stream.room();
@@ -153,7 +153,9 @@ class Streaming extends Endpoint {
   _callStreamListener(listener, info, readable, peer) {
     const failed = (error) => {
       readable.destroy(error);
-      this._listenerFailed(error, peer.clientId);
+      // One that only passes on what the peer did is not to blame.
+      if (error !== undefined && error === readable.lost) this._report(error, peer.clientId);
+      else this._listenerFailed(error, peer.clientId);
     };
     this._depth++;
     try {
@@ -174,7 +176,7 @@ class Streaming extends Endpoint {
   _peerGone(peer, error) {
     super._peerGone(peer, error);
     for (const outgoing of [...peer.outgoing.values()]) outgoing.finish(error);
-    for (const incoming of [...peer.incoming.values()]) incoming.destroy(error);
+    for (const incoming of [...peer.incoming.values()]) incoming.lose(error);
   }
 
   // For subclasses ------------------------------------------------------------
