@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::random::Op;
+use super::streams::{StreamOp, Streams, LIMIT, WINDOW};
 use super::*;
 use crate::ipc::options::SlowConsumer;
 use crate::ipc::proto::Shared;
@@ -68,7 +69,12 @@ impl Owner {
             Event::Closed { reason, .. } => self.closed = Some(reason),
             Event::Drained | Event::HeartbeatTimeout(_) => {}
             Event::Register(_) | Event::Open(_) => panic!("registered already"),
-            event => panic!("{event:?}, but nobody has opened a stream"),
+            Event::StreamOpen { .. }
+            | Event::StreamReadable { .. }
+            | Event::StreamFailed { .. }
+            | Event::StreamRoom { .. }
+            | Event::StreamDone { .. }
+            | Event::StreamCancelled { .. } => {}
         }
     }
 }
@@ -76,6 +82,8 @@ impl Owner {
 pub(super) struct World {
     pub(super) pair: Pair,
     owners: [Owner; 2],
+    /// By their sender.
+    streams: [Streams; 2],
 }
 
 impl World {
@@ -85,6 +93,8 @@ impl World {
             limits.window_messages = 4;
             limits.window_bytes = 2000;
             limits.pending_requests = 12;
+            limits.streams = LIMIT;
+            limits.stream_window = WINDOW;
             limits.high_water = 1000;
             limits.hard_cap = 6000;
             limits.slow_consumer = policy;
@@ -94,6 +104,7 @@ impl World {
         Self {
             pair: Pair::with(config),
             owners: Default::default(),
+            streams: Default::default(),
         }
     }
 
@@ -101,9 +112,30 @@ impl World {
         &mut self.owners[usize::from(role == Role::Server)]
     }
 
+    fn streams(&mut self, sender: Role) -> &mut Streams {
+        &mut self.streams[usize::from(sender == Role::Server)]
+    }
+
+    pub(super) fn streams_over(&self) -> bool {
+        self.streams.iter().all(Streams::is_over)
+    }
+
     fn learn(&mut self) {
         for role in BOTH {
             for event in self.pair.events(role) {
+                match event {
+                    Event::StreamOpen { .. }
+                    | Event::StreamReadable { .. }
+                    | Event::StreamFailed { .. } => self.streams(other(role)).received(&event),
+                    Event::StreamRoom { .. }
+                    | Event::StreamDone { .. }
+                    | Event::StreamCancelled { .. } => self.streams(role).told(&event),
+                    Event::Closed { .. } => {
+                        self.streams(role).forget(true);
+                        self.streams(other(role)).forget(false);
+                    }
+                    _ => {}
+                }
                 self.owner(role).learn(event);
             }
             let reading = self.pair.end(role).wants_read();
@@ -203,11 +235,19 @@ impl World {
                     self.tick();
                 }
             }
+            Op::Stream(op) => self.stream(&op),
             Op::Leave { from } => self.pair.end(from).leave(CloseReason::Local, "", now),
             Op::Eof { into } => self.pair.end(into).eof(),
             Op::HalfClose { into } => self.pair.end(into).half_close(now),
         }
         self.learn();
+    }
+
+    fn stream(&mut self, op: &StreamOp) {
+        let now = self.pair.now;
+        let (sender, actor) = op.roles();
+        let streams = &mut self.streams[usize::from(sender == Role::Server)];
+        streams.run(op, self.pair.end(actor), now);
     }
 
     fn answer(&mut self, role: Role, which: usize) -> Option<u32> {
@@ -224,6 +264,7 @@ impl World {
         let output = output[..output.len().min(bytes)].to_vec();
         let to = other(from);
         if self.pair.end(to).wants_read() {
+            self.streams(from).heard(&output);
             self.pair.end(to).input(&output, now);
             self.pair.end(from).wrote(output.len(), now);
         }
@@ -246,9 +287,11 @@ impl World {
                 (owner.open.len(), owner.asked.len(), owner.closed)
             };
             let unfinished = self.owner(role).unfinished;
+            let streams = self.streams(role).counts().0 + self.streams(other(role)).counts().1;
             let session = self.pair.end(role);
             assert_eq!(session.pending(), open);
             assert_eq!(session.is_closed(), closed.is_some());
+            assert_eq!(session.open_streams(), streams);
             assert!(open <= 12 && asked <= 12 + 12);
             match closed {
                 None => {
@@ -296,6 +339,11 @@ impl World {
                     from: role,
                     count: u64::MAX,
                 });
+                for which in 0..LIMIT * 2 {
+                    self.stream(&StreamOp::End { from: role, which });
+                    self.stream(&StreamOp::Read { at: role, which });
+                    self.stream(&StreamOp::LetGo { at: role, which });
+                }
                 if self.owner(role).pinged {
                     self.run(Op::Pong { from: role });
                 }
