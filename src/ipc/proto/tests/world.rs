@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::random::Op;
-use super::streams::{StreamOp, Streams, LIMIT, WINDOW};
+use super::streams::{Streams, LIMIT, WINDOW};
 use super::*;
 use crate::ipc::options::SlowConsumer;
 use crate::ipc::proto::Shared;
@@ -69,6 +69,7 @@ impl Owner {
             Event::Closed { reason, .. } => self.closed = Some(reason),
             Event::Drained | Event::HeartbeatTimeout(_) => {}
             Event::Register(_) | Event::Open(_) => panic!("registered already"),
+            // See `learn_of_streams`.
             Event::StreamOpen { .. }
             | Event::StreamReadable { .. }
             | Event::StreamFailed { .. }
@@ -83,7 +84,7 @@ pub(super) struct World {
     pub(super) pair: Pair,
     owners: [Owner; 2],
     /// By their sender.
-    streams: [Streams; 2],
+    pub(super) streams: [Streams; 2],
 }
 
 impl World {
@@ -112,30 +113,10 @@ impl World {
         &mut self.owners[usize::from(role == Role::Server)]
     }
 
-    fn streams(&mut self, sender: Role) -> &mut Streams {
-        &mut self.streams[usize::from(sender == Role::Server)]
-    }
-
-    pub(super) fn streams_over(&self) -> bool {
-        self.streams.iter().all(Streams::is_over)
-    }
-
     fn learn(&mut self) {
         for role in BOTH {
             for event in self.pair.events(role) {
-                match event {
-                    Event::StreamOpen { .. }
-                    | Event::StreamReadable { .. }
-                    | Event::StreamFailed { .. } => self.streams(other(role)).received(&event),
-                    Event::StreamRoom { .. }
-                    | Event::StreamDone { .. }
-                    | Event::StreamCancelled { .. } => self.streams(role).told(&event),
-                    Event::Closed { .. } => {
-                        self.streams(role).forget(true);
-                        self.streams(other(role)).forget(false);
-                    }
-                    _ => {}
-                }
+                self.learn_of_streams(role, &event);
                 self.owner(role).learn(event);
             }
             let reading = self.pair.end(role).wants_read();
@@ -243,13 +224,6 @@ impl World {
         self.learn();
     }
 
-    fn stream(&mut self, op: &StreamOp) {
-        let now = self.pair.now;
-        let (sender, actor) = op.roles();
-        let streams = &mut self.streams[usize::from(sender == Role::Server)];
-        streams.run(op, self.pair.end(actor), now);
-    }
-
     fn answer(&mut self, role: Role, which: usize) -> Option<u32> {
         let owner = self.owner(role);
         let at = (!owner.asked.is_empty()).then(|| which % owner.asked.len())?;
@@ -287,7 +261,7 @@ impl World {
                 (owner.open.len(), owner.asked.len(), owner.closed)
             };
             let unfinished = self.owner(role).unfinished;
-            let streams = self.streams(role).counts().0 + self.streams(other(role)).counts().1;
+            let streams = self.streams_of(role);
             let session = self.pair.end(role);
             assert_eq!(session.pending(), open);
             assert_eq!(session.is_closed(), closed.is_some());
@@ -339,11 +313,7 @@ impl World {
                     from: role,
                     count: u64::MAX,
                 });
-                for which in 0..LIMIT * 2 {
-                    self.stream(&StreamOp::End { from: role, which });
-                    self.stream(&StreamOp::Read { at: role, which });
-                    self.stream(&StreamOp::LetGo { at: role, which });
-                }
+                self.settle_streams(role);
                 if self.owner(role).pinged {
                     self.run(Op::Pong { from: role });
                 }

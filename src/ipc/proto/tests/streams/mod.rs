@@ -2,11 +2,14 @@
 
 mod credit;
 mod ends;
+mod life;
 mod limits;
-mod random;
+mod ops;
+mod owners;
 mod turns;
 
-pub(super) use random::{stream_ops, StreamOp, Streams, LIMIT, WINDOW};
+pub(super) use life::{Streams, LIMIT, WINDOW};
+pub(super) use ops::{stream_ops, StreamOp};
 
 use super::*;
 use crate::ipc::proto::Read;
