@@ -125,16 +125,16 @@ fn a_name_that_is_in_use_is_refused_here(profile: Profile) {
     let mut pair = Pair::open(profile);
     let id = pair.opened(Role::Client, 1);
     let now = pair.now;
-    let mut again = |number| {
-        let name = name("s1");
+    let mut again = |number, text| {
+        let name = name(text);
         pair.client
             .open_stream(number, name, Body::none(), CHUNK, now)
     };
-    let error = again(2).unwrap_err();
+    let error = again(2, "s1").unwrap_err();
     assert_eq!(error.code, ErrorCode::StreamInUse);
     assert!(error.message.contains("'s1'"), "{}", error.message);
     // Nor is a number taken from the stream that has it.
-    assert_eq!(again(1).unwrap_err().code, ErrorCode::StreamInUse);
+    assert_eq!(again(1, "s2").unwrap_err().code, ErrorCode::StreamInUse);
     pair.cancel_incoming(Role::Server, id);
     pair.shuttle();
     pair.events(Role::Client);
