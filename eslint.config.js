@@ -32,7 +32,7 @@ const node14Rules = {
 };
 
 module.exports = [
-  { ignores: ['**/node_modules/', 'target/', 'fuzz/', 'benchmark/results/'] },
+  { ignores: ['**/node_modules/', 'target/', '.setup/', 'fuzz/', 'benchmark/results/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
   { rules },
