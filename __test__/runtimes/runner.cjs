@@ -111,7 +111,8 @@ class Child {
   }
 
   kill(signal) {
-    if (!this.ended) this.process.kill(signal);
+    // Not this.process.kill(): under Deno 2.9 that sends one signal only.
+    if (!this.ended) process.kill(this.process.pid, signal);
   }
 }
 
