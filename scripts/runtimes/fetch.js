@@ -44,11 +44,13 @@ function fetchTool(tool) {
 function download(tool, work) {
   const name = `${tool.package}@${tool.version}`;
   const [command, ...first] = npm();
-  const args = [...first, 'pack', name, '--prefer-offline', '--silent', '--pack-destination', work];
+  // Offline this must not take minutes: the usual pauses between attempts are long.
+  const patience = ['--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000'];
+  const args = [...first, 'pack', name, '--prefer-offline', '--loglevel=error', ...patience, '--pack-destination', work];
   const result = spawnSync(command, args, { cwd: work, encoding: 'utf8', timeout: 5 * 60 * 1000 });
   const tarballs = fs.readdirSync(work).filter((entry) => entry.endsWith('.tgz'));
   if (result.error || result.status !== 0 || tarballs.length !== 1) {
-    const why = result.error ? result.error.message : lastLine(result.stderr) || 'is the registry within reach?';
+    const why = result.error ? result.error.message : npmError(result.stderr);
     throw new NotFetched(`npm pack ${name} failed: ${why}`);
   }
   return path.join(work, tarballs[0]);
@@ -77,6 +79,13 @@ function moveTo(work, folder, file) {
     // Another run may have been faster.
     if (!fs.existsSync(file)) throw error;
   }
+}
+
+/** What npm says is wrong, in one line. */
+function npmError(text) {
+  const lines = (text || '').split('\n').map((line) => /^npm (?:error|ERR!) (.*)/.exec(line));
+  const said = lines.filter((match) => match !== null && !/^(code|errno|syscall) |complete log/.test(match[1]));
+  return said.length > 0 ? said[0][1] : 'is the registry within reach?';
 }
 
 function lastLine(text) {
