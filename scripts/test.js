@@ -137,7 +137,7 @@ function countTap(output) {
 /** Takes the totals from the last line of a script of ours. */
 function countLastLine(output) {
   const found = [...output.matchAll(/^(\d+) passed, (\d+) failed$/gm)].pop() || [];
-  const missing = output.match(/^NOT RUN  /gm) || [];
+  const missing = output.match(/^NOT RUN\b/gm) || [];
   const names = [...output.matchAll(/^not ok \d+ - (.*)$/gm)].map((match) => match[1]);
   return { passed: Number(found[1] || 0), failed: Number(found[2] || 0), skipped: missing.length, names };
 }
