@@ -16,8 +16,8 @@ const { root, setup, npm, platformName, runMain, SetupError } = require('./setup
 
 /** What npm puts into every tarball beside the whitelist. */
 const ALWAYS = ['README.md', 'LICENSE'];
-/** What of package.json is for users; the rest is for this repository. */
-const FIELDS = ['name', 'version', 'description', 'license', 'type', 'main', 'types', 'exports', 'files', 'engines'];
+/** What of package.json is for this repository and not for users. */
+const OURS = ['scripts', 'devDependencies', 'ava'];
 
 if (require.main === module) {
   runMain(() => {
@@ -46,7 +46,7 @@ function packAll(out) {
  */
 function stageMain(folder) {
   const manifest = readManifest('package.json');
-  const published = Object.fromEntries(FIELDS.map((field) => [field, manifest[field]]));
+  const published = Object.fromEntries(Object.entries(manifest).filter(([field]) => !OURS.includes(field)));
   published.optionalDependencies = Object.fromEntries(platforms().map((platform) => [`${manifest.name}-${platform}`, manifest.version]));
   fs.mkdirSync(folder);
   for (const file of [...manifest.files, ...ALWAYS]) copy(path.join(root, file), path.join(folder, file));

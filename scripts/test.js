@@ -25,7 +25,8 @@ const STEPS = [
   { id: 'tsc', title: 'tsc, facade', modules: true, command: () => tool('typescript', 'bin/tsc', '--project', 'tsconfig.json') },
   { id: 'tsc-test', title: 'tsc, tests', modules: true, command: () => tool('typescript', 'bin/tsc', '--project', 'tsconfig.test.json') },
   { id: 'ava', title: 'ava', modules: true, addon: true, command: (args) => tool('ava', 'entrypoints/cli.mjs', '--tap', ...args), count: countTap },
-  { id: 'runtimes', title: 'other runtimes', modules: true, addon: true, command: runtimes, count: countLastLine },
+  { id: 'runtimes', title: 'other runtimes', modules: true, addon: true, command: () => matrix('run.js', '--only=14,20,24,bun'), count: countLastLine },
+  { id: 'modules', title: 'compilers and bundlers', modules: true, addon: true, command: () => matrix('modules.js'), count: countLastLine },
 ];
 
 runMain(async () => {
@@ -142,9 +143,9 @@ function countLastLine(output) {
   return { passed: Number(found[1] || 0), failed: Number(found[2] || 0), skipped: missing.length, names };
 }
 
-/** The oldest Node, two newer ones and Bun; SMARTIPC_RUNTIMES=required makes one that can't be fetched a failure. */
-function runtimes() {
-  const command = [process.execPath, path.join(__dirname, 'runtimes', 'run.js'), '--no-build', '--only=14,20,24,bun'];
+/** What fetches programs; SMARTIPC_RUNTIMES=required makes one that can't be fetched a failure. */
+function matrix(script, ...args) {
+  const command = [process.execPath, path.join(__dirname, 'runtimes', script), '--no-build', ...args];
   return process.env.SMARTIPC_RUNTIMES === 'required' ? command : [...command, '--allow-missing'];
 }
 

