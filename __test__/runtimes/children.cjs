@@ -20,6 +20,7 @@ const parts = {
     server.onMessage('whoami', () => ({ pid: process.pid }));
     server.onMessage('note', (payload, clientId) => report('note', { payload, clientId }));
     server.onMessage('kind', (payload) => kindOf(payload));
+    server.onMessage('note back', (_payload, clientId) => server.sendToClient(clientId, 'note', 1));
     server.onMessage('hang', (_payload, clientId) => {
       report('hanging', { clientId });
       return new Promise(() => {});
@@ -36,6 +37,27 @@ const parts = {
     client.onMessage('note', (payload) => report('note', { payload }));
     await client.connect();
     await client.subscribe('news.**', (payload, { topic }) => report('news', { payload, topic }));
+    report('connected');
+  },
+
+  /** Has no `error` listener: loses its server, then throws in a handler. */
+  async unheard() {
+    const client = SmartIpc.createClient(Object.assign({}, config, { connectRetry: { enabled: true, totalTimeout: 20000 } }));
+    client.onMessage('note', () => {
+      throw new Error('thrown by a handler');
+    });
+    process.once('warning', async (warning) => {
+      report('warning', { code: String(warning.code), name: warning.name });
+      await client.connect();
+      report('back');
+      process.once('uncaughtException', (error) => {
+        report('uncaught', { message: error.message });
+        process.exitCode = 3;
+        client.disconnect();
+      });
+      client.request('note back');
+    });
+    await client.connect();
     report('connected');
   },
 

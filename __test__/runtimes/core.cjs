@@ -315,6 +315,25 @@ test('heartbeats find a peer that stands still, and leave a silent one alone', a
   assert.strictEqual(await server.requestClient('stopped', 'echo', 'awake'), 'awake');
 });
 
+test('what fails where nobody listens: the network warns, a handler is uncaught', async (t) => {
+  const socketPath = t.file('quiet.sock');
+  const server = t.child('server', { id: 'quiet', socketPath });
+  await server.report('ready');
+  const child = t.child('unheard', { id: 'quiet', socketPath, maxReconnectAttempts: 1, reconnectDelay: 10 });
+  await child.report('connected');
+  server.kill('SIGKILL');
+  const { code } = await child.report('warning');
+  assert(code === 'ECONNREFUSED' || code === 'ENOENT' || code.startsWith('IPC_ERR_'), code);
+  // It lives, and now serves a message whose handler throws.
+  const second = t.child('server', { id: 'quiet', socketPath, autoCleanupSocketFile: true });
+  await second.report('ready');
+  await child.report('back');
+  const { message } = await child.report('uncaught');
+  assert.strictEqual(message, 'thrown by a handler');
+  const end = await child.exited;
+  assert.strictEqual(end.code, 3);
+});
+
 test('stats and client info', async (t) => {
   const { server, client, common } = await pair(t, { metadata: { role: 'web' } });
   await client.request('echo', 'x');
