@@ -3,6 +3,8 @@
 // The other processes of core.cjs: node children.cjs <part> <configuration as JSON>.
 // They report by lines of JSON. The syntax stays that of Node 14.
 
+const path = require('path');
+
 const { IpcClient, SmartIpc } = require('@push.rocks/smartipc');
 
 const [, , part, json] = process.argv;
@@ -93,6 +95,32 @@ const parts = {
     await client.connect();
     client.sendMessage('note', 'last words');
     process.exit(7);
+  },
+
+  /** Sends a stream that has no end. */
+  async endless() {
+    const { Readable } = require('stream');
+    const client = SmartIpc.createClient(config);
+    await client.connect();
+    const source = new Readable({
+      read() {
+        this.push(Buffer.alloc(64 * 1024));
+      },
+    });
+    await client.sendStream(source);
+  },
+
+  /** Saves the files it gets, and sends them back under another name. */
+  async mirror() {
+    const { folder, ...options } = config;
+    const server = SmartIpc.createServer(options);
+    server.on('stream', async (info, readable) => {
+      const file = path.join(folder, `back-${info.meta.basename}`);
+      await SmartIpc.pipeStreamToFile(readable, file);
+      await server.sendFileToClient(info.clientId, file);
+    });
+    await server.start();
+    report('ready');
   },
 
   async forked() {

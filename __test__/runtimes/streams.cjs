@@ -9,7 +9,7 @@ const crypto = require('crypto');
 const fs = require('fs');
 const { Readable } = require('stream');
 
-const { IpcClient, SmartIpc } = require('@push.rocks/smartipc');
+const { IpcClient, IpcError, SmartIpc } = require('@push.rocks/smartipc');
 const { failure, once, recorder, run, test } = require('./runner.cjs');
 
 const MIB = 1024 * 1024;
@@ -193,6 +193,41 @@ function streamCases() {
     assert(error.message.includes('2'), error.message);
     for (const source of sources) source.destroy(new Error('enough'));
     await Promise.all(sending);
+  });
+
+  test('a sender that is killed breaks the stream, and nothing else', async (t) => {
+    const socketPath = t.file('killed.sock');
+    const server = t.close(SmartIpc.createServer({ id: 'killed', socketPath }));
+    await server.start();
+    const opened = once(server, 'stream');
+    const gone = once(server, 'clientDisconnect');
+    const child = t.child('endless', { id: 'killed', socketPath, clientId: 'sender' });
+    const [, readable] = await opened;
+    const broken = once(readable, 'error');
+    await once(readable, 'data');
+    child.kill('SIGKILL');
+    readable.resume();
+    const [error] = await broken;
+    assert(error instanceof IpcError, String(error));
+    const [clientId] = await gone;
+    assert.strictEqual(clientId, 'sender');
+  });
+
+  // The Node that runs the matrix, as the peer of this runtime.
+  const other = process.env.SMARTIPC_OTHER_RUNTIME;
+  if (!other) return;
+  test('files to and from another runtime', async (t) => {
+    const socketPath = t.file('other.sock');
+    const theirs = t.child('mirror', { id: 'mirror', socketPath, folder: t.file('') }, { exec: other });
+    await theirs.report('ready');
+    const client = t.close(SmartIpc.createClient({ id: 'mirror', socketPath }));
+    await client.connect();
+    const { file, bytes } = sourceFile(t, 'there.bin', 5 * MIB + 1);
+    const returning = nextStream(client);
+    await client.sendFile(file);
+    const { info, bytes: received } = await returning;
+    assert.strictEqual(info.meta.basename, 'back-there.bin');
+    sameBytes(await received, bytes);
   });
 }
 
