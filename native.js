@@ -98,6 +98,12 @@ function explain(platform, source, cause) {
       remedy: `npm install ${packageName}@${version}, or remove node_modules and install again here without --omit=optional; in a checkout: npm run build.`,
     };
   }
+  if (cause && cause.code === 'ERR_DLOPEN_DISABLED') {
+    return {
+      cause: 'Node was started with --no-addons, or with its permission model, which forbids addons.',
+      remedy: 'leave --no-addons out, or add --allow-addons.',
+    };
+  }
   if (/GLIBC(XX)?_[\d.]+|version `/.test(text)) {
     return { cause: "this system's C library is older than the one the addon was built for.", remedy: `use a newer system, or ${rebuild} here.` };
   }

@@ -102,6 +102,13 @@ test('a damaged addon: what the loader of the system says is passed on', async (
   t.true(message.includes(`Reported: ${cause.split('\n')[0]}`), message);
 });
 
+test('a Node that may load no addons: the error says which flag is in the way', async (t) => {
+  const user = project();
+  user.unpack(packed.platform, PLATFORM_PACKAGE);
+  const { message } = await user.requireError({ NODE_OPTIONS: '--no-addons' });
+  t.true(message.includes('Remedy: leave --no-addons out, or add --allow-addons'), message);
+});
+
 test('an addon of another version is refused', async (t) => {
   const user = project();
   user.unpack(packed.platform, PLATFORM_PACKAGE);

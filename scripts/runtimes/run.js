@@ -70,7 +70,7 @@ function runFile(program, name, file, match) {
   const script = path.join(root, '__test__', 'runtimes', file);
   const args = name === 'deno' ? ['run', '--allow-all', script] : [script];
   const env = Object.assign({}, process.env, { SMARTIPC_OTHER_RUNTIME: process.execPath });
-  // What was meant for this process, or for another driver.
+  // What was meant for this process. SMARTIPC_DRIVER is passed on.
   for (const variable of ['NODE_OPTIONS', 'NODE_PATH', 'SMARTIPC_CLIENT_ONLY']) delete env[variable];
   return new Promise((resolve) => {
     const child = spawn(program, match ? [...args, match] : args, { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] });
