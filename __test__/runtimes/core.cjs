@@ -319,7 +319,8 @@ test('what fails where nobody listens: the network warns, a handler is uncaught'
   const socketPath = t.file('quiet.sock');
   const server = t.child('server', { id: 'quiet', socketPath });
   await server.report('ready');
-  const child = t.child('unheard', { id: 'quiet', socketPath, maxReconnectAttempts: 1, reconnectDelay: 10 });
+  const config = { id: 'quiet', socketPath, maxReconnectAttempts: 1, reconnectDelay: 10 };
+  const child = t.child('unheard', config, { stderr: 'ignore' });
   await child.report('connected');
   server.kill('SIGKILL');
   const { code } = await child.report('warning');

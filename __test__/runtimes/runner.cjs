@@ -52,10 +52,9 @@ class Case {
 
   /** Runs a part of children.cjs (or another script) in a process of its own. */
   child(part, config, options) {
-    const { exec = process.execPath, script = path.join(__dirname, 'children.cjs'), env } = options || {};
+    const { exec = process.execPath, script = path.join(__dirname, 'children.cjs'), stderr = 'inherit' } = options || {};
     const process_ = spawn(exec, [script, part, JSON.stringify(config || {})], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-      env: Object.assign({}, process.env, env),
+      stdio: ['ignore', 'pipe', stderr],
     });
     return this.track(new Child(part, process_));
   }
