@@ -59,7 +59,8 @@ class Streaming extends Endpoint {
       throw new IpcError('IPC_ERR_STREAM_IN_USE', `A stream named '${streamId}' is open already`);
     }
     // The source first, and at once: it may fail before there is a connection.
-    this._sending.add(outgoing);
+    // A signal may have fired already: then the source is only given up.
+    if (!outgoing.over) this._sending.add(outgoing);
     const source = open();
     outgoing.take(typeof source.then === 'function' ? await source : source);
     if (outgoing.over) return;
