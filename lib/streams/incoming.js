@@ -93,7 +93,9 @@ class IncomingStream extends Readable {
 
   _destroy(error, callback) {
     if (!this.readableEnded) {
-      this._letGo(error ? toPeer(error) : { message: 'The receiver cancelled the stream', name: 'Error', code: '' });
+      // Some versions of Node destroy with an error of their own on `break`.
+      const meant = error && error.code !== 'ABORT_ERR';
+      this._letGo(meant ? toPeer(error) : { message: 'The receiver cancelled the stream', name: 'Error', code: '' });
     } else if (!this._held) {
       this._letGo(undefined);
     }
