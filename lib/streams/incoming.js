@@ -53,7 +53,10 @@ class IncomingStream extends Readable {
     markDirty(this._endpoint);
     this._bytes += found.length;
     this.push(found);
-    if (this.listenerCount('progress') > 0) this.emit('progress', { bytes: this._bytes, total: this.total });
+    if (this.listenerCount('progress') === 0) return;
+    const progress = { bytes: this._bytes, total: this.total };
+    // Thrown in here, it would end the stream.
+    this._endpoint._guard(() => this.emit('progress', progress));
   }
 
   /** Bytes in all, if the sender has told. */

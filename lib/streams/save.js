@@ -73,7 +73,18 @@ async function write(handle, readable, onProgress) {
     const data = typeof piece === 'string' ? Buffer.from(piece) : piece;
     for (let at = 0; at < data.length; ) at += (await handle.write(data, at, data.length - at)).bytesWritten;
     bytes += data.length;
-    if (onProgress !== undefined) onProgress({ bytes, total });
+    if (onProgress !== undefined) tell(onProgress, { bytes, total });
+  }
+}
+
+/** What the user's callback throws is uncaught, and stops nothing here. */
+function tell(onProgress, progress) {
+  try {
+    onProgress(progress);
+  } catch (error) {
+    process.nextTick(() => {
+      throw error;
+    });
   }
 }
 
