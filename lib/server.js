@@ -280,8 +280,14 @@ class IpcServer extends Streaming {
     return this._peers.get(conn);
   }
 
+  _isLeaving() {
+    // From the call of stop() on, which begins a little later.
+    return this._last.kind === 'stop' && this._state !== 'stopped';
+  }
+
   _readyPeer(clientId) {
     check.string('clientId', clientId);
+    if (this._isLeaving()) throw new IpcError('IPC_ERR_SERVER_STOPPING', 'The server is stopping');
     const peer = this._clients.get(clientId);
     if (peer === undefined) throw this._unknown(clientId);
     return peer;

@@ -128,9 +128,10 @@ class Streaming extends Endpoint {
   }
 
   _onStreamOpen(peer, id, at, heads, text, extras) {
-    const listeners = this._closing ? [] : this.rawListeners('stream');
+    const closing = this._isLeaving();
+    const listeners = closing ? [] : this.rawListeners('stream');
     if (listeners.length === 0) {
-      this._refuse(peer, id, 'IPC_ERR_STREAM_REFUSED', this._closing ? 'The other side is closing' : 'Nobody listens for streams');
+      this._refuse(peer, id, 'IPC_ERR_STREAM_REFUSED', closing ? 'The other side is closing' : 'Nobody listens for streams');
       return;
     }
     let info;
@@ -181,6 +182,11 @@ class Streaming extends Endpoint {
   }
 
   // For subclasses ------------------------------------------------------------
+
+  /** Whether only what is under way may still finish. */
+  _isLeaving() {
+    return this._closing;
+  }
 
   /**
    * The peer to send to, or a promise of it.
