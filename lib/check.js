@@ -62,10 +62,12 @@ function signal(value) {
   }
 }
 
-/** The path of a file; the system says what is wrong with its text. */
+/** The path of a file. */
 function path(name, value) {
   if (typeof value !== 'string') throw new TypeError(`${name} must be a string, not ${shown(value)}`);
   if (value === '') throw new RangeError(`${name} must not be empty`);
+  // Node's own error has the path in its text, and might go to a peer.
+  if (value.includes('\0')) throw new RangeError(`${name} must not contain a NUL`);
 }
 
 const NO_OPTIONS = { timeout: 0, signal: undefined, headers: undefined };

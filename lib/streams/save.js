@@ -54,6 +54,7 @@ function checked(filePath, options) {
   const { fsync = false, mode = 0o666, onProgress } = options;
   if (typeof fsync !== 'boolean') throw new TypeError(`fsync must be a boolean, not ${check.shown(fsync)}`);
   if (typeof mode !== 'number') throw new TypeError(`mode must be a number, not ${check.shown(mode)}`);
+  if (!(Number.isInteger(mode) && mode >= 0 && mode <= 0o7777)) throw new RangeError(`mode must be 0 to 0o7777, not ${mode}`);
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw new TypeError(`onProgress must be a function, not ${check.shown(onProgress)}`);
   }

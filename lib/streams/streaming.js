@@ -199,10 +199,13 @@ class Streaming extends Endpoint {
   }
 }
 
+/** On Windows what follows a colon may be on another drive, or a hidden part of a file. */
+const SEPARATOR = process.platform === 'win32' ? /[/\\:]/ : /[/\\]/;
+
 /** A file's name must not lead its receiver to another folder. */
 function withBareName(meta) {
   if (meta === null || typeof meta !== 'object' || typeof meta.basename !== 'string') return meta;
-  const bare = meta.basename.replace(/\0/g, '').split(/[/\\]/).pop();
+  const bare = meta.basename.replace(/\0/g, '').split(SEPARATOR).pop();
   const safe = bare === '' || bare === '.' || bare === '..' ? 'file' : bare;
   return { ...meta, basename: safe };
 }
