@@ -8,6 +8,9 @@ const check = require('../check');
 const { IpcError } = require('../errors');
 const { IncomingStream } = require('./incoming');
 
+/** Readables that are being saved: two readers would get a part each. */
+const saving = new WeakSet();
+
 function nothing() {}
 
 /**
@@ -20,13 +23,15 @@ function nothing() {}
  * @returns {Promise<void>}
  */
 async function pipeStreamToFile(readable, filePath, options = {}) {
-  if (readable === null || typeof readable !== 'object' || typeof readable[Symbol.asyncIterator] !== 'function') {
+  if (readable === null || typeof readable !== 'object' || typeof readable[Symbol.asyncIterator] !== 'function' || typeof readable.destroy !== 'function') {
     throw new TypeError(`readable must be a Readable, not ${check.shown(readable)}`);
   }
   const { fsync, mode, onProgress } = checked(filePath, options);
   if (readable.destroyed || readable.readableEnded) {
     throw new IpcError('IPC_ERR_STREAM_CANCELLED', 'The stream is over already');
   }
+  if (saving.has(readable)) throw new IpcError('IPC_ERR_STREAM_IN_USE', 'The stream is being saved already');
+  saving.add(readable);
   const incoming = readable instanceof IncomingStream ? readable : undefined;
   if (incoming !== undefined) incoming.hold();
   const temporary = temporaryName(filePath);
@@ -70,7 +75,11 @@ function temporaryName(filePath) {
 async function write(handle, readable, onProgress) {
   let bytes = 0;
   const total = readable instanceof IncomingStream ? readable.total : undefined;
-  for await (const piece of readable) {
+  const pieces = readable[Symbol.asyncIterator]();
+  // Not `for await`: when writing fails, it would end the stream without the reason.
+  for (;;) {
+    const { done, value: piece } = await pieces.next();
+    if (done) return;
     const data = typeof piece === 'string' ? Buffer.from(piece) : piece;
     for (let at = 0; at < data.length; ) at += (await handle.write(data, at, data.length - at)).bytesWritten;
     bytes += data.length;
