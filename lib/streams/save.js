@@ -7,6 +7,7 @@ const path = require('path');
 const check = require('../check');
 const { IpcError } = require('../errors');
 const { IncomingStream } = require('./incoming');
+const { sourceOf } = require('./source');
 
 /** Readables that are being saved: two readers would get a part each. */
 const saving = new WeakSet();
@@ -45,9 +46,10 @@ async function pipeStreamToFile(readable, filePath, options = {}) {
     await fs.promises.rename(temporary, filePath);
     if (fsync) await syncFolder(path.dirname(filePath));
   } catch (error) {
-    give(readable, incoming, error);
     if (handle !== undefined) await close(handle).catch(nothing);
     await fs.promises.unlink(temporary).catch(nothing);
+    // Who hears of it may try again at once, on a disk that was full.
+    give(readable, incoming, error);
     throw error;
   }
   if (incoming !== undefined) incoming.release();
@@ -75,7 +77,7 @@ function temporaryName(filePath) {
 async function write(handle, readable, onProgress) {
   let bytes = 0;
   const total = readable instanceof IncomingStream ? readable.total : undefined;
-  const pieces = readable[Symbol.asyncIterator]();
+  const pieces = sourceOf(readable);
   // Not `for await`: when writing fails, it would end the stream without the reason.
   for (;;) {
     const { done, value: piece } = await pieces.next();

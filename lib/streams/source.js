@@ -36,17 +36,25 @@ function readable(stream) {
   });
   let iterator;
   return {
-    next() {
+    async next() {
       if (iterator === undefined) {
-        if (failure !== undefined) return Promise.reject(failure.error);
+        if (failure !== undefined) throw failure.error;
         iterator = stream[Symbol.asyncIterator]();
       }
-      return iterator.next();
+      const result = await iterator.next();
+      // Node 14 takes a stream that was destroyed for one that has ended.
+      if (result.done && stream.readableEnded === false) throw failure === undefined ? unfinished() : failure.error;
+      return result;
     },
     stop() {
       stream.destroy();
     },
   };
+}
+
+/** The error that later versions of Node give. */
+function unfinished() {
+  return Object.assign(new Error('Premature close'), { code: 'ERR_STREAM_PREMATURE_CLOSE' });
 }
 
 function web(stream) {
