@@ -169,18 +169,31 @@ for (const [name, make] of wrongPieces) {
   });
 }
 
-bothWays(test, 'a Readable that is destroyed already settles both ends', async (t, { send }, ends) => {
+bothWays(test, 'a Readable that is destroyed already settles both ends', async (t, { receiver, send }, ends) => {
+  const streams = arrivals(receiver);
   const plain = new Readable({ read() {} });
   plain.destroy();
   const erred = new Readable({ read() {} });
   erred.on('error', () => {}).destroy(fault);
   await once(erred, 'close');
 
-  for (const source of [plain, erred]) {
-    // Some kinds of Readable tell of it, some just end: a promise is settled either way.
-    const settled = await within(outcome(send(source)), 'the promise');
-    if (settled.error) t.true(settled.error instanceof Error);
-  }
+  t.is((await failure(() => send(plain))).code, 'ERR_STREAM_PREMATURE_CLOSE');
+  t.is(await failure(() => send(erred)), fault);
+
+  for (const [, , end] of await streams.until(2)) t.like(await within<any>(end, 'the Readable'), { end: 0, errors: 1, closes: 1 });
+  nothingKept(t, ends);
+});
+
+bothWays(test, 'a Readable destroyed without an error in the middle is not taken for a whole one', async (t, { receiver, send }, ends) => {
+  const arrived = arrival(receiver);
+  const source = new Readable({ read() {} });
+  source.push('half of ');
+  const sent = failure(() => send(source));
+  const [, readable, end] = await arrived;
+  await once(readable.resume(), 'data');
+  source.destroy();
+  t.is((await sent).code, 'ERR_STREAM_PREMATURE_CLOSE');
+  t.like(await within<any>(end, 'the Readable'), { end: 0, errors: 1, closes: 1 });
   nothingKept(t, ends);
 });
 

@@ -6,13 +6,14 @@ const { DEFAULT_TIMEOUT, within } = require('./within.cjs');
 
 /** A program of `support/children`, which reports by lines of JSON on its standard output. */
 class Child {
-  constructor(name, config, { env = {}, nodeArgs = [] } = {}) {
+  constructor(name, config, { env = {}, nodeArgs = [], command = [] } = {}) {
     this.name = name;
     this.stdout = '';
     this.stderr = '';
     this.reports = [];
     this.waiting = new Set();
-    this.process = spawn(process.execPath, [...nodeArgs, childScript(name)], {
+    const [program, ...args] = [...command, process.execPath, ...nodeArgs, childScript(name)];
+    this.process = spawn(program, args, {
       env: childEnv(config, env),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -77,7 +78,8 @@ class Child {
  * @param {import('ava').ExecutionContext<any>} t
  * @param {string} name
  * @param {object} [config]
- * @param {{ env?: Record<string, string>, nodeArgs?: string[] }} [options]
+ * @param {{ env?: Record<string, string>, nodeArgs?: string[], command?: string[] }} [options] `command`
+ *   is a program that runs node, such as one that limits it
  * @returns {Child}
  */
 function startChild(t, name, config = {}, options = {}) {
