@@ -6,7 +6,7 @@ const { DEFAULT_TIMEOUT, within } = require('./within.cjs');
 
 /** A program of `support/children`, which reports by lines of JSON on its standard output. */
 class Child {
-  constructor(name, config, { env = {}, nodeArgs = [], command = [] } = {}) {
+  constructor(name, config, { env = {}, nodeArgs = [], command = [], channel = false } = {}) {
     this.name = name;
     this.stdout = '';
     this.stderr = '';
@@ -15,7 +15,7 @@ class Child {
     const [program, ...args] = [...command, process.execPath, ...nodeArgs, childScript(name)];
     this.process = spawn(program, args, {
       env: childEnv(config, env),
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', ...(channel ? ['ipc'] : [])],
     });
     this.process.stdout.setEncoding('utf8').on('data', (text) => this.read(text));
     this.process.stderr.setEncoding('utf8').on('data', (text) => (this.stderr += text));
@@ -78,8 +78,8 @@ class Child {
  * @param {import('ava').ExecutionContext<any>} t
  * @param {string} name
  * @param {object} [config]
- * @param {{ env?: Record<string, string>, nodeArgs?: string[], command?: string[] }} [options] `command`
- *   is a program that runs node, such as one that limits it
+ * @param {{ env?: Record<string, string>, nodeArgs?: string[], command?: string[], channel?: boolean }} [options]
+ *   `command` is a program that runs node, such as one that limits it; with `channel` it hears `process.send`
  * @returns {Child}
  */
 function startChild(t, name, config = {}, options = {}) {
