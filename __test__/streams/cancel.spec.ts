@@ -2,7 +2,7 @@
 import { Readable } from 'stream';
 import test from 'ava';
 import { IpcError } from '@push.rocks/smartipc';
-import { failure, once, recorder, settlesSoon, within } from '../support/helpers.cjs';
+import { deferred, failure, once, recorder, settlesSoon, within } from '../support/helpers.cjs';
 import { arrival, arrivals, bothWays, collect, nothingKept, pair } from '../support/streams.mjs';
 
 /** A source that never ends, and tells when it was given up. */
@@ -107,13 +107,14 @@ bothWays(test, 'a paused stream cancelled by its reader', async (t, { receiver, 
 
 bothWays(test, 'cancelling one leaves the others alone', async (t, { receiver, send, cancelOutgoing, cancelIncoming }, ends) => {
   const streams = arrivals(receiver);
+  const gone = deferred();
   const slow = (async function* () {
     yield 'a';
-    await gone;
+    await gone.promise;
     yield 'b';
   })();
   const others = [failure(() => send(endless(), { streamId: 'x' })), failure(() => send(endless(), { streamId: 'y' }))];
-  const gone = Promise.all(others);
+  Promise.all(others).then(gone.resolve);
   const sent = send(slow, { streamId: 'z' });
   const calls = await streams.until(3);
   cancelOutgoing('x');

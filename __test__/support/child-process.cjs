@@ -13,10 +13,9 @@ class Child {
     this.reports = [];
     this.waiting = new Set();
     const [program, ...args] = [...command, process.execPath, ...nodeArgs, childScript(name)];
-    this.process = spawn(program, args, {
-      env: childEnv(config, env),
-      stdio: ['ignore', 'pipe', 'pipe', ...(channel ? ['ipc'] : [])],
-    });
+    const ends = ['ignore', 'pipe', 'pipe', ...(channel ? ['ipc'] : [])];
+    const stdio = /** @type {['ignore', 'pipe', 'pipe']} */ (/** @type {unknown} */ (ends));
+    this.process = spawn(program, args, { env: childEnv(config, env), stdio });
     this.process.stdout.setEncoding('utf8').on('data', (text) => this.read(text));
     this.process.stderr.setEncoding('utf8').on('data', (text) => (this.stderr += text));
     this.ended = undefined;
