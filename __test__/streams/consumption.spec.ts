@@ -156,6 +156,18 @@ bothWays(test, "the sender's promise has the stream's id at once", async (t, { r
   await Promise.all(sent);
 });
 
+bothWays(test, 'no piece is longer than chunkSize, 64 KiB by default', async (t, { receiver, send }) => {
+  for (const [chunkSize, longest] of [[20_000, 20_000], [50_000.9, 50_000], [undefined, 65_536], [200_000, 200_000]]) {
+    const arrived = arrival(receiver);
+    const sent = send([noise(MIB)], { chunkSize });
+    const [, readable] = await arrived;
+    const lengths: number[] = [];
+    readable.on('data', (piece: Buffer) => lengths.push(piece.length));
+    await sent;
+    t.is(Math.max(...lengths), longest);
+  }
+});
+
 bothWays(test, 'streams beside each other keep their bytes apart', async (t, { receiver, send }, ends) => {
   const wanted = Array.from({ length: 20 }, (_, index) => noise(index * 33_333));
   const got = new Map<string, Promise<string>>();
