@@ -16,15 +16,19 @@ function watch() {
   };
 }
 
-/** Sends ours and saves theirs; resolves when both are done. */
-async function exchange(endpoint, send) {
-  const saved = new Promise((resolve, reject) => {
+/** Saves what comes; resolves when the large file has. */
+function saves(endpoint) {
+  return new Promise((resolve, reject) => {
     endpoint.on('stream', (info, readable) => {
       const where = info.meta.basename === 'warm-up' ? `${target}.warm` : target;
       const saving = SmartIpc.pipeStreamToFile(readable, where);
       if (where === target) saving.then(resolve, reject);
     });
   });
+}
+
+/** Sends ours while theirs is saved; resolves when both are done. */
+async function exchange(send, saved) {
   // What a first transfer loads does not count.
   await send(config.warmUp);
   report('warm');
@@ -39,18 +43,20 @@ async function exchange(endpoint, send) {
 process.on('unhandledRejection', (error) => report('failed', { error: describe(error) }));
 if (role === 'server') {
   const server = SmartIpc.createServer({ id: 'bulk', socketPath });
+  const saved = saves(server);
   const connected = new Promise((resolve) => server.once('clientConnect', resolve));
   await server.start();
   report('ready');
   const clientId = await connected;
-  await exchange(server, (path) => server.sendFileToClient(clientId, path));
+  await exchange((path) => server.sendFileToClient(clientId, path), saved);
   await new Promise((resolve) => process.once('message', resolve));
   await server.stop();
 } else {
   const client = SmartIpc.createClient({ id: 'bulk', socketPath });
+  const saved = saves(client);
   await client.connect();
   report('ready');
-  await exchange(client, (path) => client.sendFile(path));
+  await exchange((path) => client.sendFile(path), saved);
   await new Promise((resolve) => process.once('message', resolve));
   await client.disconnect();
 }
