@@ -6,7 +6,7 @@ import { hasProc, mebibytes, rounds, seed } from '../support/children/measure.cj
 
 const STREAMS = rounds('STREAMS', 300);
 const PATIENCE = 60_000 + 40 * STREAMS;
-/** What RSS may grow by between a fifth of the run and its end, if that is long enough to tell. */
+/** What RSS may grow by between the middle of the run and its end, if that is long enough to tell. */
 const NOISE = 32 * 1024 * 1024;
 const LONG_ENOUGH = 1000;
 /** Far below the grace that streams which have been forgotten would cost. */

@@ -122,7 +122,7 @@ let begun = 0;
 async function lane() {
   while (begun < streams) {
     const number = begun++;
-    if (number === Math.floor(streams / 5)) rss.warm = await measure.residentAfterGc();
+    if (number === Math.floor(streams / 2)) rss.warm = await measure.residentAfterGc();
     await one(number);
   }
 }
