@@ -358,6 +358,7 @@ fn the_registration_is_json_whatever_the_profile() {
         resume: Some("r".into()),
         topics: vec!["x.*".into()],
         probe: true,
+        give_way: true,
         protocol: Some(protocol()),
     };
     let frame = |id| Frame::Register(id, Box::new(registration.clone()));

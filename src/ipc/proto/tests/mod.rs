@@ -77,6 +77,7 @@ fn registration(client_id: &str) -> Registration {
         resume: None,
         topics: Vec::new(),
         probe: false,
+        give_way: false,
         protocol: None,
     }
 }
