@@ -22,6 +22,7 @@ module.exports = {
   SETTLED: 12,
   FAULT: 13,
   GAVE_UP: 14,
+  HOSTING: 20,
 
   // Flags: the payload, or the name, is among the extras.
   IN_EXTRAS: 0x100,

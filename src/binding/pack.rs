@@ -25,6 +25,7 @@ const RECONNECTING: u32 = 11;
 const SETTLED: u32 = 12;
 const FAULT: u32 = 13;
 const GAVE_UP: u32 = 14;
+const HOSTING: u32 = 20;
 
 /// A payload in `extras`, not in `text`.
 const IN_EXTRAS: u32 = 0x100;
@@ -71,6 +72,7 @@ pub(super) fn pack(batches: &mut Batches, names: &mut NameTable, conn: ConnId, n
         } => {
             record(batch, SETTLED, conn, op, 0, &error_body(&error, None));
         }
+        Notice::Hosting => record(batch, HOSTING, conn, 0, 0, &json_body(&json!({}))),
         Notice::GaveUp(error) => record(batch, GAVE_UP, conn, 0, 0, &error_body(&error, None)),
         Notice::Fault(error) => record(batch, FAULT, conn, 0, 0, &error_body(&error, None)),
     }
