@@ -365,7 +365,7 @@ fn the_registration_is_json_whatever_the_profile() {
     let text = format!(
         concat!(
             r#"{{"id":"1","type":"__register__",$TIME,"payload":{{"clientId":"c","metadata":{{"b":1,"a":2}},"#,
-            r#""token":"s","resume":"r","topics":["x.*"],"probe":true,"protocol":{}}},"#,
+            r#""token":"s","resume":"r","topics":["x.*"],"probe":true,"yield":true,"protocol":{}}},"#,
             r#""headers":{{"requiresResponse":true}}}}"#
         ),
         PROTOCOL
