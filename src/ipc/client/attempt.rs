@@ -125,6 +125,8 @@ impl Inner {
             again,
             cause: match errno {
                 "ENOENT" | "ECONNREFUSED" => Cause::Nobody,
+                // We waited to be accepted by somebody who has stopped listening.
+                "ECONNRESET" | "ECONNABORTED" | "EPIPE" => Cause::Gone,
                 _ => Cause::Refused,
             },
         }

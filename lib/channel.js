@@ -1,0 +1,324 @@
+'use strict';
+
+const check = require('./check');
+const { ChannelEnds } = require('./channel-ends');
+const { Emitter } = require('./emitter');
+const { IpcError } = require('./errors');
+const { oneWay } = require('./one-way');
+const { WaitingCalls } = require('./waiting-calls');
+
+/** Names that `on` leaves to the emitter; any other is a message type. */
+const LIFECYCLE = new Set([
+  'ready',
+  'hosting',
+  'connect',
+  'disconnect',
+  'reconnecting',
+  'error',
+  'heartbeatTimeout',
+  'stream',
+  'newListener',
+  'removeListener',
+]);
+
+/**
+ * Two processes with the same options, and nobody else: whoever comes first
+ * listens, the other connects. When one is lost the other waits for it to come
+ * back, in whichever role is left.
+ */
+class IpcChannel extends Emitter {
+  /** @param {any} given see `IIpcChannelOptions` */
+  constructor(given) {
+    super();
+    this._ends = new ChannelEnds(given, this);
+    this._waiting = new WaitingCalls(this._ends.settings);
+    /** idle, opening, open, reopening, lost, leaving, ended */
+    this._state = 'idle';
+    /** The end that reaches the other side, while it is there. */
+    this._peer = undefined;
+    this._opening = undefined;
+    this._leaving = undefined;
+    /** What `once` has put around a handler: type to the user's own. */
+    this._onceHandlers = new Map();
+  }
+
+  /**
+   * Listens, or connects if the other side does. Resolves when either is done:
+   * the other side may come later, see `isConnected()`. A second call joins the
+   * first.
+   *
+   * @param {{ waitForReady?: boolean, waitTimeout?: number }} [connectOptions]
+   * @returns {Promise<void>}
+   */
+  connect(connectOptions = {}) {
+    if (connectOptions === null || typeof connectOptions !== 'object') {
+      throw new TypeError(`options must be an object, not ${check.shown(connectOptions)}`);
+    }
+    if (this._opening === undefined) {
+      const opening = this._open(connectOptions).finally(() => {
+        if (this._opening === opening) this._opening = undefined;
+      });
+      this._opening = opening;
+    }
+    return this._opening;
+  }
+
+  async _open(connectOptions) {
+    if (this._leaving !== undefined) await this._leaving;
+    if (this._state === 'open' || this._state === 'reopening') return;
+    this._state = 'opening';
+    try {
+      await this._ends.open(connectOptions);
+    } catch (error) {
+      if (this._is('opening')) this._state = 'idle';
+      this._waiting.rejectAll(error);
+      throw error;
+    }
+    if (this._is('opening')) this._state = 'open';
+    this._emit('ready');
+  }
+
+  /**
+   * Lets work that is under way finish for up to five seconds, then closes.
+   * Afterwards calls reject until `connect()` is called again.
+   *
+   * @returns {Promise<void>}
+   */
+  disconnect() {
+    if (this._leaving === undefined) {
+      this._leaving = this._disconnect().finally(() => {
+        this._leaving = undefined;
+      });
+    }
+    return this._leaving;
+  }
+
+  async _disconnect() {
+    if (this._is('idle') || this._is('ended')) {
+      this._state = 'ended';
+      return;
+    }
+    this._state = 'leaving';
+    this._waiting.rejectAll(new IpcError('IPC_ERR_DISCONNECTED', 'The channel was disconnected'));
+    await this._ends.close();
+    this._state = 'ended';
+  }
+
+  /** Whether the other side is there. */
+  isConnected() {
+    return this._peer !== undefined;
+  }
+
+  // Handlers ------------------------------------------------------------------
+
+  /**
+   * For the channel's own events as on any emitter; any other name is a message
+   * type, whose handler this sets.
+   *
+   * @param {string} name
+   * @param {(...args: any[]) => any} handler
+   */
+  on(name, handler) {
+    if (!LIFECYCLE.has(name)) this.onMessage(name, handler);
+    else {
+      super.on(name, handler);
+      this._ends.listen(this);
+    }
+    return this;
+  }
+
+  addListener(name, handler) {
+    return this.on(name, handler);
+  }
+
+  once(name, handler) {
+    if (LIFECYCLE.has(name)) {
+      super.once(name, handler);
+      this._ends.listen(this);
+      return this;
+    }
+    check.handler(handler);
+    const onlyOnce = (...args) => {
+      this.offMessage(name);
+      return handler(...args);
+    };
+    this.onMessage(name, onlyOnce);
+    this._onceHandlers.set(name, handler);
+    return this;
+  }
+
+  /** Takes an event's listener away, or a message type's handler if it is this one. */
+  off(name, handler) {
+    if (LIFECYCLE.has(name)) {
+      super.removeListener(name, handler);
+      this._ends.listen(this);
+    } else if (this._ends.handler(name) === handler || this._onceHandlers.get(name) === handler) {
+      this.offMessage(name);
+    }
+    return this;
+  }
+
+  removeListener(name, handler) {
+    return this.off(name, handler);
+  }
+
+  removeAllListeners(name) {
+    if (name === undefined || LIFECYCLE.has(name)) {
+      super.removeAllListeners(name);
+      this._ends.listen(this);
+    } else {
+      this.offMessage(name);
+    }
+    return this;
+  }
+
+  /** Sets the handler of a message type; the last one set wins. */
+  onMessage(type, handler) {
+    check.string('type', type);
+    check.handler(handler);
+    this._onceHandlers.delete(type);
+    this._ends.onMessage(type, handler);
+  }
+
+  offMessage(type) {
+    this._onceHandlers.delete(type);
+    this._ends.offMessage(type);
+  }
+
+  // Calls ---------------------------------------------------------------------
+
+  /** Sends a message that nobody answers. */
+  sendMessage(type, payload, headers) {
+    const unready = this._prepare();
+    try {
+      if (unready !== undefined) throw unready;
+      if (this._peer !== undefined) return this._peer.sendMessage(type, payload, headers);
+      check.type(type);
+      check.headers(headers);
+    } catch (error) {
+      const call = oneWay((unseen) => this._report(unseen));
+      call.reject(error);
+      return call.promise;
+    }
+    return this._waiting.oneWay(
+      payload,
+      (error) => this._report(error),
+      (call) => this._reached().sendMessage(type, call.payload(), headers)
+    );
+  }
+
+  /** Asks the other side and waits for the answer. */
+  async request(type, payload, options) {
+    const unready = this._prepare();
+    if (unready !== undefined) throw unready;
+    if (this._peer !== undefined) return this._peer.request(type, payload, options);
+    check.type(type);
+    return this._waiting.request(type, payload, options, (call) =>
+      this._reached().request(type, call.payload(), { ...options, timeout: call.timeout })
+    );
+  }
+
+  /** Sends a stream to the other side; see `IpcClient.sendStream`. */
+  sendStream(readable, options) {
+    return this._stream((end) => end.sendStream(readable, options));
+  }
+
+  /** Sends a file to the other side; see `IpcClient.sendFile`. */
+  sendFile(filePath, options) {
+    return this._stream((end) => end.sendFile(filePath, options));
+  }
+
+  /** Gives up a stream that this side sends. */
+  cancelOutgoingStream(streamId) {
+    if (this._peer !== undefined) return this._peer.cancelOutgoingStream(streamId);
+  }
+
+  /** Gives up a stream that this side receives. */
+  cancelIncomingStream(streamId) {
+    if (this._peer !== undefined) return this._peer.cancelIncomingStream(streamId);
+  }
+
+  _stream(send) {
+    const unready = this._prepare();
+    if (unready !== undefined) return Promise.reject(unready);
+    // As it is: the promise carries the stream's id.
+    if (this._peer !== undefined) return send(this._peer);
+    return this._waiting.other(() => send(this._reached()));
+  }
+
+  /** Counters of this side. */
+  getMetrics() {
+    return this._ends.metrics(this._errors);
+  }
+
+  /** Keeps the process alive while open; the default. */
+  ref() {
+    this._ends.ref();
+    return this;
+  }
+
+  /** Lets the process end although the channel is open. */
+  unref() {
+    this._ends.unref();
+    return this;
+  }
+
+  // For the ends --------------------------------------------------------------
+
+  /** The other side is there. */
+  _connected(end) {
+    this._peer = end;
+    if (this._state === 'reopening') this._state = 'open';
+    this._waiting.makeAll();
+    this._emit('connect');
+  }
+
+  /** The other side is gone; `again`: the ends look for it. */
+  _disconnected(reason, message, again) {
+    this._peer = undefined;
+    if (this._state !== 'leaving') {
+      this._state = again ? 'reopening' : 'lost';
+      if (!again) this._waiting.rejectAll(lostForGood());
+    }
+    this._emit('disconnect', this._state === 'leaving' ? 'local' : reason, message);
+  }
+
+  /** The ends have stopped looking. */
+  _gaveUp(error) {
+    this._state = 'lost';
+    this._waiting.rejectAll(error);
+    this._report(error);
+  }
+
+  _is(state) {
+    return this._state === state;
+  }
+
+  _reached() {
+    if (this._peer === undefined) throw lostForGood();
+    return this._peer;
+  }
+
+  /** Opens if nobody has yet; returns the error if that is not wanted. */
+  _prepare() {
+    switch (this._state) {
+      case 'idle':
+        // The calls that wait for it get its failure.
+        this.connect().catch(() => {});
+        return undefined;
+      case 'leaving':
+      case 'ended':
+        return new IpcError('IPC_ERR_DISCONNECTED', 'The channel was disconnected');
+      case 'lost':
+        return lostForGood();
+      default:
+        return undefined;
+    }
+  }
+}
+
+function lostForGood() {
+  return new IpcError('IPC_ERR_NOT_CONNECTED', 'The other side was lost for good; call connect()', { origin: 'io' });
+}
+
+module.exports = { IpcChannel };
