@@ -156,7 +156,8 @@ class ChannelEnds {
   async _find(wish) {
     const started = Date.now();
     for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
-      const error = (await this._tryToConnect(wish)) && (await this._tryToListen(wish));
+      let error = await this._tryToConnect(wish);
+      if (error !== undefined && NOBODY.has(error.code)) error = await this._tryToListen(wish);
       if (error === undefined) return;
       const full = error.code === 'IPC_ERR_MAX_CONNECTIONS';
       if (Date.now() - started > (full ? FULL_PATIENCE : PATIENCE)) throw error;

@@ -1,5 +1,7 @@
 'use strict';
 
+const crypto = require('crypto');
+
 const check = require('./check');
 const { ChannelEnds } = require('./channel-ends');
 const { Emitter } = require('./emitter');
@@ -220,30 +222,34 @@ class IpcChannel extends Emitter {
 
   /** Sends a stream to the other side; see `IpcClient.sendStream`. */
   sendStream(readable, options) {
-    return this._stream((end) => end.sendStream(readable, options));
+    return this._stream(options, (end, known) => end.sendStream(readable, known));
   }
 
   /** Sends a file to the other side; see `IpcClient.sendFile`. */
   sendFile(filePath, options) {
-    return this._stream((end) => end.sendFile(filePath, options));
+    return this._stream(options, (end, known) => end.sendFile(filePath, known));
   }
 
   /** Gives up a stream that this side sends. */
   cancelOutgoingStream(streamId) {
-    if (this._peer !== undefined) return this._peer.cancelOutgoingStream(streamId);
+    return this._peer !== undefined && this._peer.cancelOutgoingStream(streamId);
   }
 
   /** Gives up a stream that this side receives. */
   cancelIncomingStream(streamId) {
-    if (this._peer !== undefined) return this._peer.cancelIncomingStream(streamId);
+    return this._peer !== undefined && this._peer.cancelIncomingStream(streamId);
   }
 
-  _stream(send) {
+  _stream(given, send) {
     const unready = this._prepare();
-    if (unready !== undefined) return Promise.reject(unready);
     // As it is: the promise carries the stream's id.
-    if (this._peer !== undefined) return send(this._peer);
-    return this._waiting.other(() => send(this._reached()));
+    if (unready === undefined && this._peer !== undefined) return send(this._peer, given);
+    // The id is known before the stream begins.
+    const streamId = (given && given.streamId) || crypto.randomUUID();
+    const promise = unready === undefined
+      ? this._waiting.other(() => send(this._reached(), { ...given, streamId }))
+      : Promise.reject(unready);
+    return Object.assign(promise, { streamId });
   }
 
   /** Counters of this side. */

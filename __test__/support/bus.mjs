@@ -1,4 +1,4 @@
-// Processes that share a bus without a server, and what they tell of it.
+// Processes that share a path without a server, and what they tell of it.
 import fs from 'fs';
 import net from 'net';
 import readline from 'readline';
@@ -84,8 +84,8 @@ export async function newBus(t, socketPath) {
 
   return {
     /** A process that waits for orders. */
-    async member(options = {}) {
-      const child = helpers.startChild(t, 'bus-member', { control, socketPath, options });
+    async member(options = {}, program = 'bus-member') {
+      const child = helpers.startChild(t, program, { control, socketPath, options });
       const member = new Member(child);
       members.set(child.pid, member);
       await member.until('arrival', () => member.count('here') > 0);
