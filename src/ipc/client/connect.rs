@@ -110,8 +110,14 @@ impl Inner {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let delay = backoff.next_delay(random());
-            self.state().attempts = u64::from(attempt);
+            let mut delay = backoff.next_delay(random());
+            {
+                let mut state = self.state();
+                state.attempts = u64::from(attempt);
+                if state.path_is_promised() {
+                    delay = delay.min(READY_LONGEST);
+                }
+            }
             self.sink.notify(0, Notice::Reconnecting { attempt, delay });
             sleep(delay).await;
             match self.attempt_or_host(true).await {

@@ -21,9 +21,12 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// How long elections go on: as long as a server that starts is waited for.
 const ELECTION: Duration = GIVE_WAY;
-/// How often something that passes within a millisecond, if it passes, is
-/// looked at again.
-const TRIES: u32 = 4;
+/// How often a holder that nobody knows of is looked at again: one that has just
+/// got the lock says within a millisecond who it is.
+const DOUBTS: u32 = 4;
+/// How often somebody who goes away while we register is tried again, or who
+/// comes in its place.
+const LOSSES: u32 = 8;
 
 /// How an election went.
 enum Vote {
@@ -43,7 +46,8 @@ impl Inner {
     pub(super) async fn attempt_or_host(self: &Arc<Self>, again: bool) -> Result<Running, Failed> {
         let until = Instant::now() + ELECTION;
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE, 2.0);
-        let mut tries = 0;
+        let mut doubts = 0;
+        let mut losses = 0;
         loop {
             let failed = match self.attempt(again).await {
                 Ok(running) => return Ok(running),
@@ -54,12 +58,12 @@ impl Inner {
             }
             match failed.cause {
                 Cause::Refused => return Err(failed),
-                Cause::Gone if tries >= TRIES => return Err(failed),
-                Cause::Gone => tries += 1,
+                Cause::Gone if losses >= LOSSES => return Err(failed),
+                Cause::Gone => losses += 1,
                 Cause::Nobody => match self.stand().await {
                     Vote::Won => continue,
                     Vote::Lost => {}
-                    Vote::Doubtful(_) if tries < TRIES => tries += 1,
+                    Vote::Doubtful(_) if doubts < DOUBTS => doubts += 1,
                     Vote::Doubtful(error) | Vote::Impossible(error) => {
                         return Err(failed.because(&error));
                     }
@@ -100,9 +104,7 @@ impl Inner {
     /// Whether this client may host now.
     fn may_host(&self) -> bool {
         let state = self.state();
-        state.may_host
-            && state.served_by != ServedBy::Server
-            && state.path_promised.is_none_or(|until| until <= now())
+        state.may_host && state.served_by != ServedBy::Server && !state.path_is_promised()
     }
 }
 
@@ -110,6 +112,24 @@ impl State {
     /// A hub has promised the path to a server.
     pub(super) fn promise_path(&mut self) {
         self.path_promised = Some(now() + GIVE_WAY);
+    }
+
+    /// Whether a server is about to listen, so that looking often is worth it.
+    pub(super) fn path_is_promised(&self) -> bool {
+        self.path_promised.is_some_and(|until| until > now())
+    }
+}
+
+/// A hub runs as the user that we are.
+fn is_own_user(uid: u32) -> bool {
+    #[cfg(unix)]
+    {
+        uid == rustix::process::geteuid().as_raw()
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = uid;
+        false
     }
 }
 
@@ -122,6 +142,7 @@ impl super::Client {
             && connect.wait_for_ready.is_none()
             && !options.client_only
             && !options.retry.enabled
+            && options.expect_server_uid.is_none_or(is_own_user)
             && matches!(options.address, Address::Path(_))
     }
 }

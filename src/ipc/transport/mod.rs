@@ -177,6 +177,8 @@ pub(crate) struct Refused {
 
 /// What keeps an address from being listened on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+// Only a socket path tells who holds it.
+#[cfg_attr(not(unix), allow(dead_code))]
 pub(crate) enum Obstacle {
     /// A hub has it, or may have it.
     Hub,
