@@ -57,7 +57,9 @@ class ChannelEnds {
     });
     /** @type {Map<string, Function>} */
     this._handlers = new Map();
-    this._streams = (info, readable) => channel._emit('stream', info, readable);
+    // Its failure, whenever it comes, is for the end to judge.
+    this._streams = (info, readable) =>
+      Promise.all(channel.rawListeners('stream').map(async (listener) => listener.call(channel, info, readable)));
     /** The name of the client that is the other side. */
     this._peerId = undefined;
     /** Whether the client has reached the other side. */

@@ -1,12 +1,11 @@
 'use strict';
 
-const crypto = require('crypto');
-
 const check = require('./check');
 const { ChannelEnds } = require('./channel-ends');
 const { Emitter } = require('./emitter');
 const { IpcError } = require('./errors');
 const { oneWay } = require('./one-way');
+const { streamOptions } = require('./streams/options');
 const { WaitingCalls } = require('./waiting-calls');
 
 /** Names that `on` leaves to the emitter; any other is a message type. */
@@ -22,6 +21,8 @@ const LIFECYCLE = new Set([
   'newListener',
   'removeListener',
 ]);
+
+function nothing() {}
 
 /**
  * Two processes with the same options, and nobody else: whoever comes first
@@ -222,7 +223,7 @@ class IpcChannel extends Emitter {
 
   /** Sends a stream to the other side; see `IpcClient.sendStream`. */
   sendStream(readable, options) {
-    return this._stream(options, (end, known) => end.sendStream(readable, known));
+    return this._stream(options, (end, known) => end.sendStream(readable, known), readable);
   }
 
   /** Sends a file to the other side; see `IpcClient.sendFile`. */
@@ -232,24 +233,35 @@ class IpcChannel extends Emitter {
 
   /** Gives up a stream that this side sends. */
   cancelOutgoingStream(streamId) {
-    return this._peer !== undefined && this._peer.cancelOutgoingStream(streamId);
+    check.string('streamId', streamId);
+    const error = new IpcError('IPC_ERR_STREAM_CANCELLED', `The stream was cancelled: ${streamId}`);
+    const waited = this._waiting.giveUp(streamId, error);
+    return waited || (this._peer !== undefined && this._peer.cancelOutgoingStream(streamId));
   }
 
   /** Gives up a stream that this side receives. */
   cancelIncomingStream(streamId) {
+    check.string('streamId', streamId);
     return this._peer !== undefined && this._peer.cancelIncomingStream(streamId);
   }
 
-  _stream(given, send) {
+  _stream(given, send, source) {
     const unready = this._prepare();
     // As it is: the promise carries the stream's id.
     if (unready === undefined && this._peer !== undefined) return send(this._peer, given);
-    // The id is known before the stream begins.
-    const streamId = (given && given.streamId) || crypto.randomUUID();
-    const promise = unready === undefined
-      ? this._waiting.other(() => send(this._reached(), { ...given, streamId }))
-      : Promise.reject(unready);
-    return Object.assign(promise, { streamId });
+    const call = oneWay((unseen) => this._report(unseen));
+    let streamId;
+    try {
+      ({ streamId } = streamOptions(given));
+      if (unready !== undefined) throw unready;
+      // It may fail while nobody reads it yet; reading it will tell.
+      if (source !== null && typeof source === 'object' && typeof source.on === 'function') source.on('error', nothing);
+      const make = () => send(this._reached(), { ...given, streamId });
+      this._waiting.stream(streamId, make, call);
+    } catch (error) {
+      call.reject(error);
+    }
+    return Object.assign(call.promise, { streamId });
   }
 
   /** Counters of this side. */

@@ -128,7 +128,7 @@ class NativeEndpoint extends Emitter {
       errors: stats.errors + this._errors,
       requestTimeouts: stats.requestTimeouts,
       connectedAt: stats.connectedAt || undefined,
-      streamsOpened: 0,
+      streamsOpened: stats.streamsOpened,
       requestsPending: stats.requestsPending,
       queuedBytes: stats.queuedBytes,
       closeReasons: stats.closeReasons,

@@ -142,7 +142,6 @@ function common(options) {
     // Better refused than spoken in the clear.
     throw new TypeError('tls is not available yet in this version of smartipc-native');
   }
-  read(options, 'maxConcurrentStreams', 'count');
   read(options, 'busyPoll', 'pause');
   const heartbeatClose = read(options, 'heartbeatThrowOnTimeout', 'flag');
   const serialization = oneOf(options, 'serialization', ['json', 'advanced']);
@@ -152,6 +151,7 @@ function common(options) {
       authToken: read(options, 'authToken', 'string'),
       noDelay: read(options, 'noDelay', 'boolean'),
       maxMessageSize: read(options, 'maxMessageSize', 'number', { whole: true, least: 1024, most: 0x7fffffff }),
+      maxConcurrentStreams: read(options, 'maxConcurrentStreams', 'count'),
       heartbeat: read(options, 'heartbeat', 'boolean'),
       heartbeatInterval: read(options, 'heartbeatInterval', 'millis'),
       heartbeatTimeout: read(options, 'heartbeatTimeout', 'millis'),

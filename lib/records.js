@@ -22,11 +22,23 @@ module.exports = {
   SETTLED: 12,
   FAULT: 13,
   GAVE_UP: 14,
-  HOSTING: 20,
+  HOSTING: 15,
+  // Streams from here on: told apart by their order.
+  STREAM_OPEN: 16,
+  STREAM_READABLE: 17,
+  STREAM_FAILED: 18,
+  STREAM_ROOM: 19,
+  STREAM_DONE: 20,
+  STREAM_CANCELLED: 21,
 
   // Flags: the payload, or the name, is among the extras.
   IN_EXTRAS: 0x100,
   NAME_IN_EXTRAS: 0x80000000,
+
+  // What reading from a stream finds instead of bytes.
+  NOTHING: 0,
+  END: 1,
+  GONE: 2,
 
   // What a call returns: a number, or an error as JSON text.
   ACCEPTED: 0,

@@ -22,6 +22,7 @@ const OVERHEAD = 256;
  * @property {number} cost
  * @property {number} until when its time is over, or Infinity
  * @property {() => void} stop ends the timer and listens to no signal any more
+ * @property {string} [streamId] of a stream
  */
 
 class WaitingCalls {
@@ -91,9 +92,18 @@ class WaitingCalls {
     });
   }
 
-  /** A call that has no payload to keep, such as a stream. */
-  other(make) {
-    return new Promise((resolve, reject) => this._add(undefined, { make, resolve, reject }));
+  /** A stream: what it sends is read later. */
+  stream(streamId, make, { resolve, reject }) {
+    this._add(undefined, { make, resolve, reject }).streamId = streamId;
+  }
+
+  /** Gives up a stream that waits; whether there was one. */
+  giveUp(streamId, error) {
+    const waiting = this._calls.find((call) => call.streamId === streamId);
+    if (waiting === undefined) return false;
+    this._remove(waiting);
+    waiting.reject(error);
+    return true;
   }
 
   /** Makes all calls, in order. */

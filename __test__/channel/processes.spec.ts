@@ -79,16 +79,26 @@ test('when the listening side leaves, the other takes its place', async (t) => {
   await asksBothWays(t, second, third);
 });
 
-test('an open channel keeps the process alive until unref()', async (t) => {
+test('an open channel keeps the process alive, unless it is told not to', async (t) => {
   const start = await company(t);
   const [first, second] = [await start(), await start()];
-  for (const end of [second, first]) {
-    // Whatever came before this answer has not ended it.
-    await asksBothWays(t, first, first.count('disconnect') === 0 ? second : await start());
-    end.order('unref');
-    t.is((await end.child.exited()).code, 0);
-    await first.until('loss', () => end === first || first.count('disconnect') === 1);
-  }
+  await asksBothWays(t, first, second);
+  second.order('ref');
+  await second.until('silence', () => second.count('silent') === 1);
+  const answers = first.count('answer');
+  first.order('ask', { type: 'whoami' });
+  t.is((await first.next('answer', answers)).answer, second.pid);
+  first.order('ask', { type: 'end' });
+  t.is((await second.child.exited()).code, 0);
+
+  // The end that listens, alone and with somebody connected.
+  const third = await start();
+  await asksBothWays(t, first, third);
+  first.order('unref');
+  t.is((await first.child.exited()).code, 0);
+  await third.until('hosting', () => third.count('hosting') === 1);
+  third.order('unref');
+  t.is((await third.child.exited()).code, 0);
 });
 
 test('without autoReconnect a loss is final', async (t) => {

@@ -71,10 +71,14 @@ export async function newBus(t, socketPath) {
   const control = helpers.tempSocket(t, 'control.sock');
   const members = new Map();
   const server = net.createServer((socket) => {
+    let pid;
     socket.on('error', () => {});
+    // Ended by order; nothing more is told.
+    socket.on('close', () => pid !== undefined && members.get(pid).hear({ event: 'silent', pid }));
     readline.createInterface({ input: socket }).on('line', (text) => {
       const line = JSON.parse(text);
-      const member = members.get(line.pid);
+      pid = line.pid;
+      const member = members.get(pid);
       member.socket = socket;
       member.hear(line);
     });

@@ -48,11 +48,11 @@ fn limit(millis: u32) -> Option<Duration> {
 }
 
 /// A call that failed at once, as JSON text; the facade makes an error of it.
-fn failed(error: &crate::ipc::Error) -> String {
+pub(super) fn failed(error: &crate::ipc::Error) -> String {
     describe_error(error, None).to_string()
 }
 
-fn find(number: u32) -> Result<Arc<Endpoint>> {
+pub(super) fn find(number: u32) -> Result<Arc<Endpoint>> {
     endpoint::get(number).ok_or_else(|| Error::from_reason("the endpoint was closed"))
 }
 
@@ -379,6 +379,7 @@ fn describe_stats(stats: &Stats) -> String {
         "heartbeatTimeouts": counters.heartbeat_timeouts,
         "requestTimeouts": counters.request_timeouts,
         "errors": counters.errors,
+        "streamsOpened": counters.streams_opened,
         "requestsPending": stats.requests_pending,
         "queuedBytes": stats.queued_bytes,
         "closeReasons": closes,

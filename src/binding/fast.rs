@@ -17,6 +17,7 @@ use super::control;
 use super::endpoint::{self, Endpoint, Handle};
 use super::mailbox::{Batch, Extra, PREFIX, RECORD};
 use super::pack::describe_error;
+use super::streams;
 use super::value::{self, Arguments, JsPayload};
 use crate::ipc::client::{Call, Taken};
 use crate::ipc::error::{Error, ErrorCode};
@@ -24,13 +25,13 @@ use crate::ipc::frame::{Body, Encoding};
 use crate::ipc::proto::Sent;
 
 /// Status numbers that calls return; errors are returned as JSON text.
-const ACCEPTED: u32 = 0;
-const WAIT: u32 = 1;
+pub(super) const ACCEPTED: u32 = 0;
+pub(super) const WAIT: u32 = 1;
 const QUEUED: u32 = 2;
 
 /// Adds the callbacks to the module.
 pub(super) fn register(env: &Env, exports: &Object<'_>) -> Result<()> {
-    let callbacks: [(&CStr, sys::napi_callback); 7] = [
+    let callbacks: [(&CStr, sys::napi_callback); 9] = [
         (c"drain", Some(enter::<drain::Call>)),
         (c"message", Some(enter::<message::Call>)),
         (c"request", Some(enter::<request::Call>)),
@@ -38,6 +39,8 @@ pub(super) fn register(env: &Env, exports: &Object<'_>) -> Result<()> {
         (c"respond", Some(enter::<respond::Call>)),
         (c"finished", Some(enter::<finished::Call>)),
         (c"flush", Some(enter::<flush::Call>)),
+        (c"streamWrite", Some(enter::<streams::Write>)),
+        (c"streamRead", Some(enter::<streams::Read>)),
     ];
     for (name, callback) in callbacks {
         let mut function = ptr::null_mut();
@@ -62,7 +65,7 @@ pub(super) fn register(env: &Env, exports: &Object<'_>) -> Result<()> {
 }
 
 /// The body of a callback with at most `N` arguments.
-trait Callback {
+pub(super) trait Callback {
     fn call(args: &Arguments<9>) -> sys::napi_value;
 }
 

@@ -18,6 +18,7 @@ mod mailbox;
 mod options;
 mod pack;
 mod runtime;
+mod streams;
 mod value;
 
 use napi::bindgen_prelude::{Object, Result};

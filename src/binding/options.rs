@@ -20,6 +20,7 @@ pub struct JsCommonOptions {
     pub auth_token: Option<String>,
     pub no_delay: Option<bool>,
     pub max_message_size: Option<u32>,
+    pub max_concurrent_streams: Option<u32>,
     pub heartbeat: Option<bool>,
     pub heartbeat_interval: Option<f64>,
     pub heartbeat_timeout: Option<f64>,
@@ -100,6 +101,10 @@ impl JsCommonOptions {
         if let Some(bytes) = self.max_message_size {
             limits = limits.with_max_message_size(bytes as usize);
         }
+        set(
+            &mut limits.streams,
+            self.max_concurrent_streams.map(|count| count as usize),
+        );
         let mut heartbeat = Heartbeat::default();
         set(&mut heartbeat.enabled, self.heartbeat);
         set(&mut heartbeat.close_on_timeout, self.heartbeat_close);

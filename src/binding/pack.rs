@@ -25,7 +25,13 @@ const RECONNECTING: u32 = 11;
 const SETTLED: u32 = 12;
 const FAULT: u32 = 13;
 const GAVE_UP: u32 = 14;
-const HOSTING: u32 = 20;
+const HOSTING: u32 = 15;
+const STREAM_OPEN: u32 = 16;
+const STREAM_READABLE: u32 = 17;
+const STREAM_FAILED: u32 = 18;
+const STREAM_ROOM: u32 = 19;
+const STREAM_DONE: u32 = 20;
+const STREAM_CANCELLED: u32 = 21;
 
 /// A payload in `extras`, not in `text`.
 const IN_EXTRAS: u32 = 0x100;
@@ -114,6 +120,34 @@ fn pack_event(batch: &mut Batch, names: &mut NameTable, conn: ConnId, event: Eve
                 0,
                 0,
                 &error_body(&error, None),
+            );
+        }
+        Event::StreamOpen { id, name, body } => {
+            // Each name is used once: it gets no number.
+            let name = NAME_IN_EXTRAS | extra(batch, Extra::Text(name));
+            record(batch, STREAM_OPEN, conn, id, name, &body);
+        }
+        Event::StreamReadable { id } => record(batch, STREAM_READABLE, conn, id, 0, &Body::none()),
+        Event::StreamRoom { id } => record(batch, STREAM_ROOM, conn, id, 0, &Body::none()),
+        Event::StreamDone { id } => record(batch, STREAM_DONE, conn, id, 0, &Body::none()),
+        Event::StreamFailed { id, error, remote } => {
+            record(
+                batch,
+                STREAM_FAILED,
+                conn,
+                id,
+                0,
+                &error_body(&error, remote),
+            );
+        }
+        Event::StreamCancelled { id, error, remote } => {
+            record(
+                batch,
+                STREAM_CANCELLED,
+                conn,
+                id,
+                0,
+                &error_body(&error, remote),
             );
         }
         Event::Ping => batch.pings.push(conn),

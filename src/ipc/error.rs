@@ -54,6 +54,8 @@ error_codes! {
     /// The socket's folder lets other users replace the socket file. A warning:
     /// the server runs.
     InsecureDirectory = "IPC_ERR_INSECURE_DIRECTORY",
+    /// A file changed its size while it was being sent.
+    FileChanged = "IPC_ERR_FILE_CHANGED",
     /// A bug of this library; the process goes on.
     Internal = "IPC_ERR_INTERNAL",
     /// The socket path can't be used: empty, a NUL byte, or abstract.
@@ -68,6 +70,8 @@ error_codes! {
     NativeLoad = "IPC_ERR_NATIVE_LOAD",
     /// The peer has no handler for the type of a request.
     NoHandler = "IPC_ERR_NO_HANDLER",
+    /// A path to send is no regular file.
+    NotAFile = "IPC_ERR_NOT_A_FILE",
     /// Something that is no socket lies on the socket path; it was not touched.
     NotASocket = "IPC_ERR_NOT_A_SOCKET",
     /// The endpoint is not connected, or not started.
@@ -82,10 +86,18 @@ error_codes! {
     ServerNotReady = "IPC_ERR_SERVER_NOT_READY",
     /// The server is stopping.
     ServerStopping = "IPC_ERR_SERVER_STOPPING",
+    /// A stream was cancelled, here or by the peer.
+    StreamCancelled = "IPC_ERR_STREAM_CANCELLED",
+    /// A stream with that `streamId` is open on the connection already.
+    StreamInUse = "IPC_ERR_STREAM_IN_USE",
+    /// Nobody listens for streams on the other side.
+    StreamRefused = "IPC_ERR_STREAM_REFUSED",
     /// No answer came within the request's timeout.
     Timeout = "IPC_ERR_TIMEOUT",
     /// Too many requests wait for their answer on one connection.
     TooManyPending = "IPC_ERR_TOO_MANY_PENDING",
+    /// As many streams are open on the connection as `maxConcurrentStreams` says.
+    TooManyStreams = "IPC_ERR_TOO_MANY_STREAMS",
     /// Too many subscriptions on one connection.
     TooManySubscriptions = "IPC_ERR_TOO_MANY_SUBSCRIPTIONS",
     /// The peer's token, user or group is not allowed in.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::endpoint::Address;
+use super::frame::STREAM_WINDOW;
 
 /// Longest message type, topic, client id or request id, in bytes.
 pub const MAX_NAME: usize = 256;
@@ -25,6 +26,10 @@ pub struct Limits {
     pub pending_requests: usize,
     /// Topics that one connection may subscribe to.
     pub subscriptions: usize,
+    /// Streams that may be open at one time, in each direction.
+    pub streams: usize,
+    /// Bytes of one incoming stream that may wait for its reader.
+    pub stream_window: u32,
     /// Queued output, in bytes, above which senders are asked to wait.
     pub high_water: usize,
     /// Queued output, in bytes, above which sending fails.
@@ -49,6 +54,8 @@ impl Default for Limits {
             window_bytes: 8 * 1024 * 1024,
             pending_requests: 10_000,
             subscriptions: 1024,
+            streams: 32,
+            stream_window: STREAM_WINDOW,
             high_water: 1024 * 1024,
             hard_cap: 16 * 1024 * 1024,
             handshake_timeout: Duration::from_secs(10),

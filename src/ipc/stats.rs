@@ -19,6 +19,8 @@ pub struct Counters {
     pub heartbeat_timeouts: u64,
     /// Requests of ours that got no answer in time.
     pub request_timeouts: u64,
+    /// Streams opened, in both directions.
+    pub streams_opened: u64,
     /// Answers to requests we don't know, messages left out for a slow client,
     /// and closes that were not asked for.
     pub errors: u64,
@@ -33,6 +35,7 @@ impl Counters {
         self.bytes_received += other.bytes_received;
         self.heartbeat_timeouts += other.heartbeat_timeouts;
         self.request_timeouts += other.request_timeouts;
+        self.streams_opened += other.streams_opened;
         self.errors += other.errors;
     }
 }

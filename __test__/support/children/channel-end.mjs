@@ -11,6 +11,7 @@ const tell = (event, details = {}) => control.write(`${JSON.stringify({ event, p
 const channel = SmartIpc.createChannel({ id: 'pair', socketPath: config.socketPath, ...config.options });
 for (const event of ['ready', 'hosting', 'connect', 'disconnect', 'reconnecting']) channel.on(event, () => tell(event));
 channel.on('whoami', () => process.pid);
+channel.on('end', () => void channel.disconnect());
 channel.on('note', (payload) => tell('note', { payload }));
 
 const orders = {
@@ -24,9 +25,13 @@ const orders = {
   async send({ payloads }) {
     for (const payload of payloads) await channel.sendMessage('note', payload);
   },
-  // Afterwards the open channel must not keep the process alive, nor anything else.
+  // Afterwards only the open channel can keep the process alive.
   unref() {
     channel.unref();
+    control.end();
+  },
+  ref() {
+    channel.unref().ref();
     control.end();
   },
   // Afterwards nothing may keep the process alive.

@@ -7,12 +7,13 @@
 
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 
 use super::codec::DecodeError;
-use super::payload::{Encoding, Payload};
-use super::{json, varint, Body, Failure, Frame, Id};
-use crate::ipc::options::{MAX_HEADERS, MAX_NAME};
+use super::fields::*;
+use super::payload::Payload;
+use super::{json, varint, Frame};
+use crate::ipc::options::MAX_NAME;
 
 const MESSAGE: u8 = 0x01;
 const REQUEST: u8 = 0x02;
@@ -28,11 +29,15 @@ const CREDIT: u8 = 0x0c;
 const PING: u8 = 0x0e;
 const PONG: u8 = 0x0f;
 const GO_AWAY: u8 = 0x10;
+const STREAM_OPEN: u8 = 0x11;
+const STREAM_DATA: u8 = 0x12;
+const STREAM_END: u8 = 0x13;
+const STREAM_ERROR: u8 = 0x14;
+const STREAM_CANCEL: u8 = 0x15;
+const STREAM_CREDIT: u8 = 0x16;
+const STREAM_DONE: u8 = 0x17;
 /// Kinds from here on may be skipped by those who don't know them.
 const FIRST_OPTIONAL: u8 = 0x18;
-
-const HAS_HEADERS: u8 = 0x08;
-const ENCODING_BITS: u8 = 0x07;
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
@@ -68,9 +73,7 @@ pub(super) fn encode<P: Payload>(frame: &Frame<P>, wall: u64, out: &mut BytesMut
         Frame::Failed { id, failure, .. } => {
             out.put_u8(FAILED);
             put_id(out, id);
-            for text in [&failure.message, &failure.name, &failure.code] {
-                put_clipped(out, text);
-            }
+            put_failure(out, failure);
         }
         Frame::Cancel { id } => {
             out.put_u8(CANCEL);
@@ -97,6 +100,40 @@ pub(super) fn encode<P: Payload>(frame: &Frame<P>, wall: u64, out: &mut BytesMut
             out.put_u8(CREDIT);
             varint::put(out, *messages);
             varint::put(out, *bytes);
+        }
+        Frame::StreamOpen { id, name, body } => {
+            out.put_u8(STREAM_OPEN);
+            put_id(out, id);
+            put_text(out, name);
+            put_body(out, body);
+        }
+        Frame::StreamData { id, data } => {
+            out.put_u8(STREAM_DATA);
+            put_id(out, id);
+            out.extend_from_slice(data);
+        }
+        Frame::StreamEnd { id } => {
+            out.put_u8(STREAM_END);
+            put_id(out, id);
+        }
+        Frame::StreamError { id, failure } => {
+            out.put_u8(STREAM_ERROR);
+            put_id(out, id);
+            put_failure(out, failure);
+        }
+        Frame::StreamCancel { id, failure } => {
+            out.put_u8(STREAM_CANCEL);
+            put_id(out, id);
+            put_failure(out, failure);
+        }
+        Frame::StreamCredit { id, bytes } => {
+            out.put_u8(STREAM_CREDIT);
+            put_id(out, id);
+            varint::put(out, *bytes);
+        }
+        Frame::StreamDone { id } => {
+            out.put_u8(STREAM_DONE);
+            put_id(out, id);
         }
         Frame::Ping(id) => {
             out.put_u8(PING);
@@ -139,11 +176,7 @@ pub(super) fn decode(mut body: Bytes) -> Result<Frame> {
         FAILED => Frame::Failed {
             id: take_id(&mut body)?,
             name: Bytes::new(),
-            failure: Failure {
-                message: take_string(&mut body)?,
-                name: take_string(&mut body)?,
-                code: take_string(&mut body)?,
-            },
+            failure: take_failure(&mut body)?,
         },
         CANCEL => Frame::Cancel {
             id: take_id(&mut body)?,
@@ -169,6 +202,33 @@ pub(super) fn decode(mut body: Bytes) -> Result<Frame> {
             messages: take_number(&mut body)?,
             bytes: take_number(&mut body)?,
         },
+        STREAM_OPEN => Frame::StreamOpen {
+            id: take_id(&mut body)?,
+            name: take_name(&mut body)?,
+            body: take_body(&mut body)?,
+        },
+        STREAM_DATA => Frame::StreamData {
+            id: take_id(&mut body)?,
+            data: take_data(&mut body)?,
+        },
+        STREAM_END => Frame::StreamEnd {
+            id: take_id(&mut body)?,
+        },
+        STREAM_ERROR => Frame::StreamError {
+            id: take_id(&mut body)?,
+            failure: take_failure(&mut body)?,
+        },
+        STREAM_CANCEL => Frame::StreamCancel {
+            id: take_id(&mut body)?,
+            failure: take_failure(&mut body)?,
+        },
+        STREAM_CREDIT => Frame::StreamCredit {
+            id: take_id(&mut body)?,
+            bytes: take_number(&mut body)?,
+        },
+        STREAM_DONE => Frame::StreamDone {
+            id: take_id(&mut body)?,
+        },
         PING => Frame::Ping(take_id(&mut body)?),
         PONG => Frame::Pong(take_id(&mut body)?),
         GO_AWAY => Frame::GoAway {
@@ -183,130 +243,4 @@ pub(super) fn decode(mut body: Bytes) -> Result<Frame> {
     } else {
         Err(DecodeError::Protocol("bytes after the end of a frame"))
     }
-}
-
-fn put_text(out: &mut BytesMut, text: &[u8]) {
-    varint::put(out, text.len() as u64);
-    out.extend_from_slice(text);
-}
-
-/// A text for people, of at most the length that the receiver takes.
-fn put_clipped(out: &mut BytesMut, text: &str) {
-    let mut end = text.len().min(MAX_HEADERS);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    put_text(out, text.get(..end).unwrap_or_default().as_bytes());
-}
-
-fn put_id(out: &mut BytesMut, id: &Id) {
-    // A text id belongs to the JSON profile; a connection has one profile, so
-    // one can't come here. Zero is never used for a request of ours.
-    varint::put(
-        out,
-        match id {
-            Id::Number(number) => u64::from(*number),
-            Id::Text(_) => 0,
-        },
-    );
-}
-
-fn put_subscription(out: &mut BytesMut, kind: u8, id: Option<&Id>, topic: &[u8]) {
-    out.put_u8(kind);
-    put_id(out, id.unwrap_or(&Id::Number(0)));
-    put_text(out, topic);
-}
-
-fn put_body<P: Payload>(out: &mut BytesMut, body: &Body<P>) {
-    match &body.headers {
-        None => out.put_u8(body.encoding as u8),
-        Some(headers) => {
-            out.put_u8(body.encoding as u8 | HAS_HEADERS);
-            put_text(out, headers);
-        }
-    }
-    if body.encoding != Encoding::None {
-        body.payload.append_to(out);
-    }
-}
-
-fn take_u8(input: &mut Bytes) -> Result<u8> {
-    if input.is_empty() {
-        return Err(DecodeError::Protocol("frame is cut off"));
-    }
-    Ok(input.get_u8())
-}
-
-fn take_number(input: &mut Bytes) -> Result<u64> {
-    varint::take(input).ok_or(DecodeError::Protocol("bad number"))
-}
-
-fn take_id(input: &mut Bytes) -> Result<Id> {
-    let number = take_number(input)?;
-    u32::try_from(number)
-        .map(Id::Number)
-        .map_err(|_| DecodeError::Protocol("id exceeds 32 bits"))
-}
-
-fn take_text(input: &mut Bytes, max: usize) -> Result<Bytes> {
-    let length = take_number(input)?;
-    let length = usize::try_from(length).unwrap_or(usize::MAX);
-    if length > max {
-        return Err(DecodeError::Protocol("text is too long"));
-    }
-    if length > input.len() {
-        return Err(DecodeError::Protocol("text is cut off"));
-    }
-    let text = input.split_to(length);
-    if std::str::from_utf8(&text).is_err() {
-        return Err(DecodeError::Protocol("text is not UTF-8"));
-    }
-    Ok(text)
-}
-
-/// A type or topic: never empty.
-fn take_name(input: &mut Bytes) -> Result<Bytes> {
-    let name = take_text(input, MAX_NAME)?;
-    if name.is_empty() {
-        return Err(DecodeError::Protocol("name is empty"));
-    }
-    Ok(name)
-}
-
-fn take_string(input: &mut Bytes) -> Result<String> {
-    let text = take_text(input, MAX_HEADERS)?;
-    // Checked by take_text; converting again costs only error paths.
-    Ok(String::from_utf8_lossy(&text).into_owned())
-}
-
-fn take_body(input: &mut Bytes) -> Result<Body> {
-    let flags = take_u8(input)?;
-    if flags & !(ENCODING_BITS | HAS_HEADERS) != 0 {
-        return Err(DecodeError::Protocol("unknown flags"));
-    }
-    let encoding = Encoding::from_number(flags & ENCODING_BITS)
-        .ok_or(DecodeError::Protocol("unknown encoding"))?;
-    let headers = if flags & HAS_HEADERS == 0 {
-        None
-    } else {
-        let headers = take_text(input, MAX_HEADERS)?;
-        json::check_object(&headers)?;
-        Some(headers)
-    };
-    let payload = std::mem::take(input);
-    match encoding {
-        Encoding::None if !payload.is_empty() => {
-            return Err(DecodeError::Protocol("payload without encoding"));
-        }
-        // JavaScript would get replacement characters instead of an error.
-        Encoding::Json if std::str::from_utf8(&payload).is_err() => {
-            return Err(DecodeError::BadJson);
-        }
-        _ => {}
-    }
-    Ok(Body {
-        headers,
-        encoding,
-        payload,
-    })
 }

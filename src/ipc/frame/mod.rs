@@ -16,6 +16,7 @@
 
 mod binary;
 mod codec;
+mod fields;
 mod json;
 pub use json::is_json;
 mod payload;
@@ -30,7 +31,9 @@ use bytes::{Bytes, BytesMut};
 
 pub use codec::{DecodeError, Decoder};
 pub use payload::{Encoding, Payload};
-pub use registration::{Protocol, Refusal, Registration, Welcome, FEATURE_BINARY, VERSION};
+pub use registration::{
+    Protocol, Refusal, Registration, Welcome, FEATURE_BINARY, STREAM_WINDOW, VERSION,
+};
 
 /// Which of the two ways of writing a frame is in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,6 +182,53 @@ pub enum Frame<P = Bytes> {
         messages: u64,
         /// Bytes of their bodies in all.
         bytes: u64,
+    },
+    /// Announces a stream of bytes, which follow in `StreamData`.
+    StreamOpen {
+        /// Its id, chosen by the sender; counts per direction.
+        id: Id,
+        /// The name under which both owners know it.
+        name: Bytes,
+        /// Headers, and what the sender says about the stream as JSON text.
+        body: Body<P>,
+    },
+    /// The next bytes of a stream: never none.
+    StreamData {
+        /// The stream.
+        id: Id,
+        /// The bytes.
+        data: Bytes,
+    },
+    /// All bytes of a stream have been sent.
+    StreamEnd {
+        /// The stream.
+        id: Id,
+    },
+    /// The sender gives a stream up.
+    StreamError {
+        /// The stream.
+        id: Id,
+        /// Why.
+        failure: Failure,
+    },
+    /// The receiver does not want a stream, or no more of it.
+    StreamCancel {
+        /// The stream.
+        id: Id,
+        /// Why.
+        failure: Failure,
+    },
+    /// How many bytes of a stream its receiver takes, counted from its start.
+    StreamCredit {
+        /// The stream.
+        id: Id,
+        /// Bytes in all.
+        bytes: u64,
+    },
+    /// The receiver has read everything: the stream is over.
+    StreamDone {
+        /// The stream.
+        id: Id,
     },
     /// Asks for a sign of life.
     Ping(Id),

@@ -26,9 +26,19 @@ pub struct Protocol {
     pub window_messages: u32,
     /// Bytes it takes before it has granted more.
     pub window_bytes: u32,
+    /// Bytes of each stream it takes before it has granted more.
+    #[serde(default = "default_stream_window")]
+    pub stream_window: u32,
     /// Version of the structured clone format it reads; 0 for none.
     #[serde(default)]
     pub clone_version: u32,
+}
+
+/// What a peer takes that says nothing about streams, as in `options::Limits`.
+pub const STREAM_WINDOW: u32 = 1024 * 1024;
+
+fn default_stream_window() -> u32 {
+    STREAM_WINDOW
 }
 
 /// A client introduces itself.

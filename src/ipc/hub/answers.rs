@@ -10,7 +10,7 @@ use crate::ipc::notice::{ConnId, Notice, Sink};
 use crate::ipc::proto::Event;
 use crate::ipc::server::{Server, WeakServer};
 
-/// Lets everybody in, answers pings, and has no handlers.
+/// Lets everybody in, answers pings, and has no handlers and listeners.
 pub(super) struct Answers {
     /// Weak, for the server owns its sink.
     server: OnceLock<WeakServer>,
@@ -61,18 +61,25 @@ fn answer(server: &Server, conn: ConnId, event: Event) {
             session.taken(size_of(&name, &body), now);
             session.finished(1, now);
         }),
+        Event::StreamOpen { id, .. } => {
+            let failure = failure(ErrorCode::StreamRefused, "Nobody listens for streams");
+            server.with(conn, |session, now| session.cancel_stream(id, failure, now))
+        }
         _ => Ok(()),
     };
 }
 
 fn no_handler(name: &Bytes) -> Failure {
+    let name = String::from_utf8_lossy(name);
+    let text = format!("No handler registered for message type: {name}");
+    failure(ErrorCode::NoHandler, text)
+}
+
+fn failure(code: ErrorCode, message: impl Into<String>) -> Failure {
     Failure {
-        message: format!(
-            "No handler registered for message type: {}",
-            String::from_utf8_lossy(name)
-        ),
+        message: message.into(),
         name: "Error".to_owned(),
-        code: ErrorCode::NoHandler.as_str().to_owned(),
+        code: code.as_str().to_owned(),
     }
 }
 

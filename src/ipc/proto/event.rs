@@ -83,6 +83,51 @@ pub enum Event {
         /// What it carries.
         body: Body,
     },
+    /// The peer opens a stream. The owner reads it with `read_stream` and lets go
+    /// of it with `finish_stream` or `cancel_stream`.
+    StreamOpen {
+        /// Names the stream within this session's incoming ones.
+        id: u32,
+        /// The name under which both owners know it.
+        name: Bytes,
+        /// Headers, and what the sender says about it.
+        body: Body,
+    },
+    /// There is something to read, or the end. Told again only after a read
+    /// that found nothing.
+    StreamReadable {
+        /// The stream.
+        id: u32,
+    },
+    /// The peer has given up its stream; nothing more can be read. To be let go
+    /// of with `cancel_stream`.
+    StreamFailed {
+        /// The stream.
+        id: u32,
+        /// Why.
+        error: Error,
+        /// The remote error's name and code.
+        remote: Option<(String, String)>,
+    },
+    /// A stream of ours takes bytes again after `Wait`.
+    StreamRoom {
+        /// The stream.
+        id: u32,
+    },
+    /// The peer has read all of our stream.
+    StreamDone {
+        /// The stream.
+        id: u32,
+    },
+    /// The peer does not want our stream, or no more of it.
+    StreamCancelled {
+        /// The stream.
+        id: u32,
+        /// Why.
+        error: Error,
+        /// The remote error's name and code.
+        remote: Option<(String, String)>,
+    },
     /// The peer asks for a sign of life; to be answered with `pong` from the
     /// thread whose liveness matters.
     Ping,

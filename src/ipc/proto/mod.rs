@@ -13,6 +13,7 @@ mod receive;
 mod requests;
 mod send;
 mod session;
+mod streams;
 #[cfg(test)]
 mod tests;
 pub mod topics;
@@ -22,3 +23,4 @@ pub use event::Event;
 pub use requests::IdHasher;
 pub use send::{Sent, Shared};
 pub use session::{Role, Session, WallClock};
+pub use streams::Read;

@@ -92,6 +92,9 @@ impl Session {
 
     fn dispatch(&mut self, frame: Frame, size: usize, now: Instant) {
         let size = self.charge(&frame, size);
+        let Some(frame) = self.stream_frame(frame, now) else {
+            return;
+        };
         match frame {
             Frame::Message { name, body } => {
                 if self.receive_message(size, now) {
@@ -158,7 +161,15 @@ impl Session {
                 }
             }
             Frame::GoAway { reason, message } => self.gone(reason, message),
-            Frame::Ignored => {}
+            // `Stream…` have been taken care of.
+            Frame::Ignored
+            | Frame::StreamOpen { .. }
+            | Frame::StreamData { .. }
+            | Frame::StreamEnd { .. }
+            | Frame::StreamError { .. }
+            | Frame::StreamCancel { .. }
+            | Frame::StreamCredit { .. }
+            | Frame::StreamDone { .. } => {}
             Frame::Register(id, _) if self.role == Role::Server => self.refuse_second(id, now),
             Frame::Register(..)
             | Frame::Registered(..)
@@ -319,7 +330,7 @@ impl Session {
 
     /// Closes because of what the peer sent. A registered peer is told why; one
     /// that is not gets no answer, it may not even speak this protocol.
-    fn break_off(&mut self, reason: CloseReason, message: &str, now: Instant) {
+    pub(super) fn break_off(&mut self, reason: CloseReason, message: &str, now: Instant) {
         self.counters.errors += 1;
         if self.phase == Phase::Open {
             self.say_goodbye(reason, message, now);

@@ -447,7 +447,11 @@ impl Session {
         Ok(Sent::Accepted)
     }
 
-    fn write<P: Payload>(&mut self, frame: &Frame<P>, now: Instant) -> Result<usize, usize> {
+    pub(super) fn write<P: Payload>(
+        &mut self,
+        frame: &Frame<P>,
+        now: Instant,
+    ) -> Result<usize, usize> {
         frame::encode(
             frame,
             self.profile,
@@ -482,7 +486,7 @@ impl Session {
         self.profile == Profile::Json || self.credit.may_send()
     }
 
-    fn check_open(&self) -> Result<(), Error> {
+    pub(super) fn check_open(&self) -> Result<(), Error> {
         match &self.phase {
             Phase::Open => Ok(()),
             Phase::Closed(reason) => Err(reason.to_error(false)),
@@ -519,7 +523,7 @@ impl Session {
 }
 
 /// The peer would close the connection over a name or headers that are longer.
-fn check_sizes<P>(name: &Bytes, body: &Body<P>) -> Result<(), Error> {
+pub(super) fn check_sizes<P>(name: &Bytes, body: &Body<P>) -> Result<(), Error> {
     let headers = body.headers.as_ref().map_or(0, Bytes::len);
     if name.len() > MAX_NAME {
         return Err(Error::too_large(name.len(), MAX_NAME));

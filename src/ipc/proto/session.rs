@@ -13,10 +13,12 @@ use super::event::Event;
 use super::heartbeat::{Due, Heartbeat};
 use super::outbox::Outbox;
 use super::requests::{IdHasher, Requests};
+use super::streams::Streams;
 use crate::ipc::close::CloseReason;
 use crate::ipc::error::{Error, Origin};
 use crate::ipc::frame::{
-    Decoder, Frame, Id, Profile, Protocol, Refusal, Registration, Welcome, FEATURE_BINARY, VERSION,
+    Decoder, Frame, Id, Profile, Protocol, Refusal, Registration, Welcome, FEATURE_BINARY,
+    STREAM_WINDOW, VERSION,
 };
 use crate::ipc::options::{SessionConfig, SlowConsumer};
 use crate::ipc::stats::Counters;
@@ -85,12 +87,15 @@ pub struct Session {
     pub(super) incoming: HashMap<u32, Incoming, BuildHasherDefault<IdHasher>>,
     pub(super) next_incoming: u32,
     pub(super) credit: Credit,
+    pub(super) streams: Streams,
     pub(super) heartbeat: Heartbeat,
     pub(super) counters: Counters,
     pub(super) events: Vec<Event>,
     /// Longest body the peer takes.
     pub(super) peer_max: usize,
     pub(super) peer_clone_version: u32,
+    /// Bytes of each stream that the peer takes before it has granted more.
+    pub(super) peer_stream_window: u32,
     /// The peer's unanswered ping; a later one takes its place.
     pub(super) ping: Option<Id>,
     pub(super) probe: Option<(u32, Instant)>,
@@ -144,11 +149,13 @@ impl Session {
             incoming: HashMap::default(),
             next_incoming: 0,
             credit: Credit::new(limits),
+            streams: Streams::default(),
             heartbeat: Heartbeat::new(config.heartbeat.clone(), now),
             counters: Counters::default(),
             events: Vec::new(),
             peer_max: limits.max_message_size,
             peer_clone_version: 0,
+            peer_stream_window: STREAM_WINDOW,
             ping: None,
             probe: None,
             next_ping: 1,
@@ -201,6 +208,7 @@ impl Session {
         let peers = usize::try_from(peer.max_message_size).unwrap_or(usize::MAX);
         self.peer_max = peers.max(LEAST_MAX).min(self.peer_max);
         self.peer_clone_version = peer.clone_version;
+        self.peer_stream_window = peer.stream_window;
         if !self.config.json_only && peer.features.iter().any(|name| name == FEATURE_BINARY) {
             self.profile = Profile::Binary;
             self.credit
@@ -446,6 +454,7 @@ impl Session {
         }
         self.phase = Phase::Closed(reason);
         self.outbox.forget_held();
+        self.streams = Streams::default();
         for (id, pending) in self.requests.drain() {
             let mut error = reason.to_error(pending.sent);
             if self.role == Role::Server && reason.is_servers() {
@@ -502,6 +511,7 @@ impl Session {
         self.counters.bytes_sent += count as u64;
         self.outbox.consume(count, now);
         self.release(now);
+        self.send_streams(now);
         self.end_half_closed(now);
     }
 
@@ -515,9 +525,14 @@ impl Session {
         self.credit.running()
     }
 
+    /// Streams that are under way, in both directions.
+    pub fn open_streams(&self) -> usize {
+        self.streams.open()
+    }
+
     /// Bytes that wait to be written, with the overhead of what is held.
     pub fn queued(&self) -> usize {
-        self.outbox.queued()
+        self.outbox.queued() + self.streams.queued()
     }
 
     /// What this connection has done.
@@ -567,6 +582,7 @@ fn own_protocol(config: &SessionConfig) -> Protocol {
         max_message_size: limits.max_message_size as u64,
         window_messages: limits.window_messages,
         window_bytes: limits.window_bytes,
+        stream_window: limits.stream_window,
         clone_version: config.clone_version,
     }
 }

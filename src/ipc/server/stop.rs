@@ -92,7 +92,8 @@ pub(crate) async fn idle(links: impl Fn() -> Vec<Arc<Link>>, waiting: u64) {
         for link in links() {
             link.with(|session, _| {
                 running += session.running();
-                quiet &= session.pending() == 0 && session.queued() == 0;
+                let under_way = session.pending() + session.queued() + session.open_streams();
+                quiet &= under_way == 0;
             });
         }
         if quiet && running <= waiting {

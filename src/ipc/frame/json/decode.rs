@@ -22,9 +22,9 @@ type Result<T> = std::result::Result<T, DecodeError>;
 /// `id` of an envelope that nobody refers to.
 const NO_ID: &[u8] = b"0";
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Envelope<'a> {
+pub(super) struct Envelope<'a> {
     #[serde(borrow, default)]
     id: Option<Cow<'a, str>>,
     #[serde(borrow, rename = "type")]
@@ -34,13 +34,13 @@ struct Envelope<'a> {
     #[serde(default, rename = "timestamp")]
     _timestamp: Option<f64>,
     #[serde(borrow, default, deserialize_with = "present")]
-    payload: Option<&'a RawValue>,
+    pub(super) payload: Option<&'a RawValue>,
     #[serde(borrow, default)]
     headers: Option<BTreeMap<Cow<'a, str>, &'a RawValue>>,
 }
 
 /// Keeps `null` apart from "not there".
-fn present<'de, D: Deserializer<'de>>(
+pub(super) fn present<'de, D: Deserializer<'de>>(
     input: D,
 ) -> std::result::Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(input).map(Some)
@@ -159,6 +159,9 @@ pub(in crate::ipc::frame) fn decode(body: &Bytes) -> Result<Frame> {
         }
         _ => {}
     }
+    if let Some(frame) = stream::decode(body, &kind, &mut envelope)? {
+        return Ok(frame);
+    }
     if let Some(correlation) = envelope.correlation_id.take() {
         let id = number_or_text(body, &correlation);
         let name = owned(body, kind.strip_suffix(RESPONSE_SUFFIX).unwrap_or(&kind));
@@ -220,7 +223,7 @@ pub(in crate::ipc::frame) fn decode(body: &Bytes) -> Result<Frame> {
 }
 
 impl<'a> Envelope<'a> {
-    fn payload_as<T: Deserialize<'a>>(&self) -> Result<T> {
+    pub(super) fn payload_as<T: Deserialize<'a>>(&self) -> Result<T> {
         let payload = self
             .payload
             .ok_or(DecodeError::BadEnvelope("payload is missing"))?;
@@ -258,7 +261,7 @@ impl<'a> Envelope<'a> {
     }
 
     /// What is left: payload, and the headers without the protocol's own.
-    fn body(mut self, whole: &Bytes) -> Result<Body> {
+    pub(super) fn body(mut self, whole: &Bytes) -> Result<Body> {
         let encoding = self.text(control::ENCODING)?;
         let (encoding, payload) = match (self.payload, encoding.as_deref()) {
             (None, _) => (Encoding::None, Bytes::new()),
@@ -307,7 +310,7 @@ pub fn is_json(text: &[u8]) -> bool {
     serde_json::from_slice::<&RawValue>(text).is_ok()
 }
 
-fn check_name(name: &str) -> Result<()> {
+pub(super) fn check_name(name: &str) -> Result<()> {
     if name.len() > MAX_NAME {
         return Err(DecodeError::BadEnvelope(
             "id and type must have at most 256 bytes",
@@ -324,7 +327,7 @@ fn check_topic(topic: &str) -> Result<()> {
 }
 
 /// Shares the body's memory where the text stands in it unescaped.
-fn owned(body: &Bytes, text: &str) -> Bytes {
+pub(super) fn owned(body: &Bytes, text: &str) -> Bytes {
     let (start, end) = (body.as_ptr() as usize, body.as_ptr() as usize + body.len());
     let at = text.as_ptr() as usize;
     if !text.is_empty() && at >= start && at + text.len() <= end {

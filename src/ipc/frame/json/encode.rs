@@ -97,7 +97,50 @@ pub(in crate::ipc::frame) fn encode<P: Payload>(frame: &Frame<P>, wall: u64, out
             }
             envelope.message(None, &format!("{TOPIC_PREFIX}{}", text(topic)), body);
         }
-        // The JSON profile has no credit: who is full stops reading.
+        Frame::StreamOpen { id, body, .. } => {
+            envelope.encoding(body.encoding);
+            envelope.head(&Id::Number(0), STREAM_OPEN, None);
+            envelope
+                .out
+                .extend_from_slice(b",\"payload\":{\"streamId\":");
+            put_string(envelope.out, &id_text(id));
+            if body.encoding == Encoding::Json {
+                envelope.out.extend_from_slice(b",\"meta\":");
+                body.payload.append_to(envelope.out);
+            }
+            envelope.out.put_u8(b'}');
+            envelope.finish(body.headers.as_ref());
+        }
+        Frame::StreamData { id, data } => {
+            envelope.head(&Id::Number(0), STREAM_DATA, None);
+            envelope
+                .out
+                .extend_from_slice(b",\"payload\":{\"streamId\":");
+            put_string(envelope.out, &id_text(id));
+            envelope.out.extend_from_slice(b",\"chunk\":\"");
+            envelope
+                .out
+                .extend_from_slice(BASE64.encode(data).as_bytes());
+            envelope.out.extend_from_slice(b"\"}");
+            envelope.finish(None);
+        }
+        Frame::StreamEnd { id } => {
+            envelope.stream(STREAM_END, serde_json::json!({ "streamId": id_text(id) }));
+        }
+        Frame::StreamDone { id } => {
+            envelope.stream(STREAM_DONE, serde_json::json!({ "streamId": id_text(id) }));
+        }
+        Frame::StreamError { id, failure } => {
+            envelope.stream(STREAM_ERROR, stream::failed(&id_text(id), failure));
+        }
+        Frame::StreamCancel { id, failure } => {
+            envelope.stream(STREAM_CANCEL, stream::failed(&id_text(id), failure));
+        }
+        Frame::StreamCredit { id, bytes } => {
+            let payload = serde_json::json!({ "streamId": id_text(id), "bytes": bytes });
+            envelope.stream(STREAM_CREDIT, payload);
+        }
+        // The JSON profile has no message credit: who is full stops reading.
         Frame::Credit { .. } | Frame::Ignored => {
             envelope.head(&Id::Number(0), "__ignored__", None);
             envelope.finish(None);
@@ -165,6 +208,12 @@ impl Writer<'_> {
         }
         self.head(id.unwrap_or(&Id::Number(0)), kind, None);
         self.value(&serde_json::json!({ "topic": text(topic) }));
+        self.finish(None);
+    }
+
+    fn stream(&mut self, kind: &str, payload: serde_json::Value) {
+        self.head(&Id::Number(0), kind, None);
+        self.value(&payload);
         self.finish(None);
     }
 

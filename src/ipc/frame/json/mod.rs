@@ -6,6 +6,7 @@
 
 mod decode;
 mod encode;
+mod stream;
 
 pub use decode::is_json;
 pub(super) use decode::{check_object, decode};
@@ -20,6 +21,13 @@ const PUBLISH: &str = "__publish__";
 const PING: &str = "__heartbeat__";
 const PONG: &str = "__heartbeat_response__";
 const GO_AWAY: &str = "__goaway__";
+const STREAM_OPEN: &str = "__stream_init__";
+const STREAM_DATA: &str = "__stream_chunk__";
+const STREAM_END: &str = "__stream_end__";
+const STREAM_ERROR: &str = "__stream_error__";
+const STREAM_CANCEL: &str = "__stream_cancel__";
+const STREAM_CREDIT: &str = "__stream_credit__";
+const STREAM_DONE: &str = "__stream_done__";
 const TOPIC_PREFIX: &str = "topic:";
 const RESPONSE_SUFFIX: &str = "_response";
 

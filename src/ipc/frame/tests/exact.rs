@@ -338,13 +338,14 @@ fn protocol() -> Protocol {
         max_message_size: 10,
         window_messages: 11,
         window_bytes: 12,
+        stream_window: 13,
         clone_version: 15,
     }
 }
 
 const PROTOCOL: &str = concat!(
     r#"{"version":1,"features":["binary"],"maxMessageSize":10,"#,
-    r#""windowMessages":11,"windowBytes":12,"cloneVersion":15}"#
+    r#""windowMessages":11,"windowBytes":12,"streamWindow":13,"cloneVersion":15}"#
 );
 
 #[test]

@@ -68,6 +68,7 @@ impl Owner {
             Event::Closed { reason, .. } => self.closed = Some(reason),
             Event::Drained | Event::HeartbeatTimeout(_) => {}
             Event::Register(_) | Event::Open(_) => panic!("registered already"),
+            event => panic!("{event:?}, but nobody has opened a stream"),
         }
     }
 }

@@ -1,0 +1,50 @@
+//! Streams of bytes over a connection, each with credit of its own.
+//!
+//! A receiver grants bytes, counted from the stream's start, as its reader takes
+//! them: the scheme of QUIC's MAX_STREAM_DATA (RFC 9000, section 4.1). What a
+//! sender has queued leaves chunk by chunk, one stream after the other, and only
+//! while little else waits for the socket, so that bulk never stands before a
+//! message for longer than one chunk takes.
+//!
+//! A stream is over for its sender when the receiver says `StreamDone` (all was
+//! read) or `StreamCancel`, or when it gives up itself; for its receiver, when
+//! its owner lets go of it with `finish_stream` or `cancel_stream`. Until then
+//! it counts, so that opening and giving up in a loop is bounded as well.
+
+mod incoming;
+mod outgoing;
+mod receive;
+mod send;
+
+pub use incoming::Read;
+
+use crate::ipc::frame::Failure;
+use incoming::Incoming;
+use outgoing::Outgoing;
+
+/// The streams of one connection.
+#[derive(Debug, Default)]
+pub(super) struct Streams {
+    pub(super) outgoing: Outgoing,
+    pub(super) incoming: Incoming,
+}
+
+impl Streams {
+    /// Streams that are under way.
+    pub(super) fn open(&self) -> usize {
+        self.outgoing.len() + self.incoming.live()
+    }
+
+    /// Bytes that wait to be written.
+    pub(super) fn queued(&self) -> usize {
+        self.outgoing.queued()
+    }
+}
+
+fn failure(message: String, code: &str) -> Failure {
+    Failure {
+        message,
+        name: "Error".to_owned(),
+        code: code.to_owned(),
+    }
+}

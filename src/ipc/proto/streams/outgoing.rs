@@ -1,0 +1,272 @@
+//! Streams that this side sends.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasherDefault;
+
+use bytes::{Buf, Bytes};
+
+use crate::ipc::frame::Id;
+use crate::ipc::proto::requests::IdHasher;
+
+/// Queued bytes of one stream from which on its source is asked to wait: two
+/// chunks of the usual size, one to send while the next is read.
+const HIGH_WATER: usize = 128 * 1024;
+
+#[derive(Debug)]
+struct Out {
+    /// Its id on the wire.
+    wire: Id,
+    queue: VecDeque<Bytes>,
+    queued: usize,
+    sent: u64,
+    /// What the receiver takes in all.
+    limit: u64,
+    /// Longest piece to send at once.
+    chunk: usize,
+    /// The source has no more.
+    ended: bool,
+    end_sent: bool,
+    /// The source was asked to wait.
+    waiting: bool,
+    /// It is in the queue of those that can go on.
+    scheduled: bool,
+}
+
+impl Out {
+    fn can_go_on(&self) -> bool {
+        if self.queue.is_empty() {
+            self.ended && !self.end_sent
+        } else {
+            self.sent < self.limit
+        }
+    }
+}
+
+/// The next thing to send.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    Data {
+        wire: Id,
+        data: Bytes,
+        /// The stream whose source may go on.
+        room: Option<u32>,
+    },
+    End {
+        wire: Id,
+    },
+}
+
+/// All of them, by the number that our owner gave.
+#[derive(Debug, Default)]
+pub(in crate::ipc::proto) struct Outgoing {
+    streams: HashMap<u32, Out, BuildHasherDefault<IdHasher>>,
+    /// Who can go on, in the order of their turns.
+    turns: VecDeque<u32>,
+    queued: usize,
+}
+
+impl Outgoing {
+    pub(super) fn len(&self) -> usize {
+        self.streams.len()
+    }
+
+    pub(super) fn queued(&self) -> usize {
+        self.queued
+    }
+
+    pub(super) fn is_named(&self, wire: &Id) -> bool {
+        self.streams.values().any(|out| out.wire == *wire)
+    }
+
+    pub(super) fn add(&mut self, number: u32, wire: Id, limit: u64, chunk: usize) {
+        let out = Out {
+            wire,
+            queue: VecDeque::new(),
+            queued: 0,
+            sent: 0,
+            limit,
+            chunk: chunk.max(1),
+            ended: false,
+            end_sent: false,
+            waiting: false,
+            scheduled: false,
+        };
+        self.streams.insert(number, out);
+    }
+
+    /// Our number of the stream that the peer means.
+    pub(super) fn find(&self, wire: &Id) -> Option<u32> {
+        match wire {
+            Id::Number(number) => self.streams.contains_key(number).then_some(*number),
+            // Only the JSON profile has to search.
+            Id::Text(_) => self
+                .streams
+                .iter()
+                .find(|(_, out)| out.wire == *wire)
+                .map(|(number, _)| *number),
+        }
+    }
+
+    /// Queues bytes; true if the source should wait. A stream that is over asks
+    /// its source to wait for what it will be told.
+    pub(super) fn write(&mut self, number: u32, data: Bytes) -> bool {
+        let Some(out) = self.streams.get_mut(&number) else {
+            return true;
+        };
+        if out.ended || data.is_empty() {
+            return false;
+        }
+        out.queued += data.len();
+        self.queued += data.len();
+        out.queue.push_back(data);
+        out.waiting = out.queued >= HIGH_WATER;
+        let wait = out.waiting;
+        self.schedule(number);
+        wait
+    }
+
+    pub(super) fn end(&mut self, number: u32) {
+        if let Some(out) = self.streams.get_mut(&number) {
+            out.ended = true;
+            self.schedule(number);
+        }
+    }
+
+    pub(super) fn raise(&mut self, wire: &Id, limit: u64) {
+        let Some(number) = self.find(wire) else {
+            return;
+        };
+        if let Some(out) = self.streams.get_mut(&number) {
+            out.limit = out.limit.max(limit);
+            self.schedule(number);
+        }
+    }
+
+    /// Forgets a stream; its id on the wire, if it was there.
+    pub(super) fn remove(&mut self, number: u32) -> Option<Id> {
+        let out = self.streams.remove(&number)?;
+        self.queued -= out.queued;
+        // Its turn, if it has one, finds nothing.
+        Some(out.wire)
+    }
+
+    fn schedule(&mut self, number: u32) {
+        if let Some(out) = self.streams.get_mut(&number) {
+            if !out.scheduled && out.can_go_on() {
+                out.scheduled = true;
+                self.turns.push_back(number);
+            }
+        }
+    }
+
+    /// Whether anything could be sent.
+    pub(super) fn can_go_on(&self) -> bool {
+        !self.turns.is_empty()
+    }
+
+    /// Takes the next piece, of at most `max` bytes, off the stream whose turn
+    /// it is.
+    pub(super) fn next(&mut self, max: usize) -> Option<Turn> {
+        loop {
+            let number = self.turns.pop_front()?;
+            let Some(out) = self.streams.get_mut(&number) else {
+                continue;
+            };
+            out.scheduled = false;
+            let Some(front) = out.queue.front_mut() else {
+                if !out.ended || out.end_sent {
+                    continue;
+                }
+                out.end_sent = true;
+                let wire = out.wire.clone();
+                return Some(Turn::End { wire });
+            };
+            let credit = usize::try_from(out.limit.saturating_sub(out.sent)).unwrap_or(usize::MAX);
+            let size = front.len().min(credit).min(out.chunk).min(max.max(1));
+            if size == 0 {
+                continue;
+            }
+            let data = front.slice(..size);
+            front.advance(size);
+            if front.is_empty() {
+                out.queue.pop_front();
+            }
+            out.queued -= size;
+            self.queued -= size;
+            out.sent += size as u64;
+            let room = out.waiting && out.queued <= HIGH_WATER / 2;
+            out.waiting &= !room;
+            let turn = Turn::Data {
+                wire: out.wire.clone(),
+                data,
+                room: room.then_some(number),
+            };
+            self.schedule(number);
+            return Some(turn);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(size: usize) -> Bytes {
+        Bytes::from(vec![7; size])
+    }
+
+    fn data(turn: Option<Turn>) -> (Id, usize) {
+        match turn {
+            Some(Turn::Data { wire, data, .. }) => (wire, data.len()),
+            other => panic!("{other:?} is no data"),
+        }
+    }
+
+    #[test]
+    fn streams_take_turns_chunk_by_chunk() {
+        let mut outgoing = Outgoing::default();
+        for number in 1..=2 {
+            outgoing.add(number, Id::Number(number), 1000, 10);
+            outgoing.write(number, of(25));
+        }
+        let turns: Vec<_> = (0..6).map(|_| data(outgoing.next(100))).collect();
+        let sizes = [(1, 10), (2, 10), (1, 10), (2, 10), (1, 5), (2, 5)];
+        assert_eq!(turns, sizes.map(|(id, size)| (Id::Number(id), size)));
+        assert_eq!(outgoing.next(100), None);
+        assert_eq!(outgoing.queued(), 0);
+    }
+
+    #[test]
+    fn sends_no_more_than_the_receiver_takes() {
+        let mut outgoing = Outgoing::default();
+        outgoing.add(1, Id::Number(1), 15, 10);
+        outgoing.write(1, of(40));
+        outgoing.end(1);
+        assert_eq!(data(outgoing.next(100)).1, 10);
+        assert_eq!(data(outgoing.next(100)).1, 5);
+        assert_eq!(outgoing.next(100), None);
+        outgoing.raise(&Id::Number(1), 40);
+        // A limit that comes late does no harm.
+        outgoing.raise(&Id::Number(1), 20);
+        for size in [10, 10, 5] {
+            assert_eq!(data(outgoing.next(100)).1, size);
+        }
+        let end = Turn::End {
+            wire: Id::Number(1),
+        };
+        assert_eq!(outgoing.next(100), Some(end));
+        assert_eq!(outgoing.next(100), None);
+    }
+
+    #[test]
+    fn a_source_waits_from_the_mark_on_until_half_of_it() {
+        let mut outgoing = Outgoing::default();
+        outgoing.add(1, Id::Number(1), u64::MAX, 64 * 1024);
+        assert!(!outgoing.write(1, of(64 * 1024)));
+        assert!(outgoing.write(1, of(64 * 1024)));
+        let turn = outgoing.next(usize::MAX);
+        assert!(matches!(turn, Some(Turn::Data { room: Some(1), .. })));
+        let turn = outgoing.next(usize::MAX);
+        assert!(matches!(turn, Some(Turn::Data { room: None, .. })));
+    }
+}

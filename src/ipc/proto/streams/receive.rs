@@ -1,0 +1,105 @@
+//! Reactions: what the peer says about streams.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::failure;
+use super::incoming::Broken;
+use super::send::too_many;
+use crate::ipc::close::CloseReason;
+use crate::ipc::error::{Error, ErrorCode, Origin};
+use crate::ipc::frame::{Body, Failure, Frame, Id};
+use crate::ipc::proto::event::Event;
+use crate::ipc::proto::session::Session;
+
+/// Streams that have failed and wait for their owner to notice, as many times
+/// the limit, before the peer has to wait for it too.
+const FAILED_SHARE: usize = 2;
+
+impl Session {
+    /// Handles a frame of a stream; anything else comes back.
+    pub(in crate::ipc::proto) fn stream_frame(
+        &mut self,
+        frame: Frame,
+        now: Instant,
+    ) -> Option<Frame> {
+        match frame {
+            Frame::StreamOpen { id, name, body } => self.stream_opened(id, name, body, now),
+            Frame::StreamData { id, data } => {
+                let told = self.streams.incoming.data(&id, &data);
+                self.tell_reader(told, now);
+            }
+            Frame::StreamEnd { id } => {
+                let told = self.streams.incoming.end(&id);
+                self.tell_reader(told, now);
+            }
+            Frame::StreamError { id, failure } => {
+                if let Some(id) = self.streams.incoming.fail(&id) {
+                    let (error, remote) = theirs(failure);
+                    self.events.push(Event::StreamFailed { id, error, remote });
+                }
+            }
+            Frame::StreamCancel { id, failure } => {
+                if let Some(id) = self.take_outgoing(&id) {
+                    let (error, remote) = theirs(failure);
+                    self.events
+                        .push(Event::StreamCancelled { id, error, remote });
+                }
+            }
+            Frame::StreamDone { id } => {
+                if let Some(id) = self.take_outgoing(&id) {
+                    self.events.push(Event::StreamDone { id });
+                }
+            }
+            Frame::StreamCredit { id, bytes } => {
+                self.streams.outgoing.raise(&id, bytes);
+                self.send_streams(now);
+            }
+            other => return Some(other),
+        }
+        None
+    }
+
+    fn stream_opened(&mut self, wire: Id, name: Bytes, body: Body, now: Instant) {
+        let limits = &self.config.limits;
+        let (limit, window) = (limits.streams, limits.stream_window);
+        let incoming = &mut self.streams.incoming;
+        if incoming.live() >= limit || incoming.len() >= limit.saturating_mul(FAILED_SHARE) {
+            let failure = failure(too_many(limit), ErrorCode::TooManyStreams.as_str());
+            return self.control(&Frame::StreamCancel { id: wire, failure }, now);
+        }
+        match incoming.add(wire, window) {
+            Some(id) => {
+                self.counters.streams_opened += 1;
+                self.events.push(Event::StreamOpen { id, name, body });
+            }
+            None => self.break_off(CloseReason::ProtocolError, "a stream id used twice", now),
+        }
+    }
+
+    fn tell_reader(&mut self, told: Result<Option<u32>, Broken>, now: Instant) {
+        match told {
+            Ok(Some(id)) => self.events.push(Event::StreamReadable { id }),
+            Ok(None) => {}
+            Err(Broken(rule)) => self.break_off(CloseReason::ProtocolError, rule, now),
+        }
+    }
+
+    fn take_outgoing(&mut self, wire: &Id) -> Option<u32> {
+        let number = self.streams.outgoing.find(wire)?;
+        self.streams.outgoing.remove(number);
+        Some(number)
+    }
+}
+
+/// A failure of the peer's: its code travels beside ours, see `failure_came`.
+fn theirs(failure: Failure) -> (Error, Option<(String, String)>) {
+    let error = Error {
+        code: ErrorCode::Remote,
+        origin: Origin::Peer,
+        message: failure.message,
+        may_have_run: false,
+    };
+    (error, Some((failure.name, failure.code)))
+}

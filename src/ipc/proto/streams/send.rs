@@ -1,0 +1,146 @@
+//! Commands: what our side wants to do with streams.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::incoming::Read;
+use super::outgoing::Turn;
+use crate::ipc::error::{Error, ErrorCode};
+use crate::ipc::frame::{Body, Failure, Frame, Id, Payload, Profile};
+use crate::ipc::proto::event::Event;
+use crate::ipc::proto::send::{check_sizes, Sent};
+use crate::ipc::proto::session::Session;
+
+/// Output that may wait for the socket when a chunk is added to it. A message
+/// that comes now has to wait for this and for one chunk.
+const SHARE: usize = 16 * 1024;
+/// What a frame needs besides the bytes of a stream, in either profile.
+const FRAME_OVERHEAD: usize = 512;
+
+impl Session {
+    /// Opens a stream towards the peer. `name` is what both owners call it,
+    /// `chunk` the longest piece to send at once. Its end is reported as
+    /// `StreamDone` or `StreamCancelled`, unless this side gives it up.
+    ///
+    /// # Errors
+    /// If the connection is not open, too many streams are, the name is in use,
+    /// or name, headers or metadata are too long.
+    pub fn open_stream<P: Payload>(
+        &mut self,
+        number: u32,
+        name: Bytes,
+        body: Body<P>,
+        chunk: usize,
+        now: Instant,
+    ) -> Result<(), Error> {
+        self.check_open()?;
+        check_sizes(&name, &body)?;
+        let limit = self.config.limits.streams;
+        if self.streams.outgoing.len() >= limit {
+            return Err(Error::local(ErrorCode::TooManyStreams, too_many(limit)));
+        }
+        let wire = match self.profile {
+            Profile::Binary => Id::Number(number),
+            Profile::Json => Id::Text(name.clone()),
+        };
+        if self.streams.outgoing.is_named(&wire) {
+            let name = String::from_utf8_lossy(&name);
+            return Err(Error::local(
+                ErrorCode::StreamInUse,
+                format!("A stream named '{name}' is open already"),
+            ));
+        }
+        let frame = Frame::StreamOpen {
+            id: wire.clone(),
+            name,
+            body,
+        };
+        self.write(&frame, now)
+            .map_err(|size| Error::too_large(size, self.peer_max))?;
+        self.outbox.note_stall(now);
+        let window = self.peer_stream_window.into();
+        self.streams.outgoing.add(number, wire, window, chunk);
+        self.counters.streams_opened += 1;
+        Ok(())
+    }
+
+    /// Queues bytes of a stream. `Wait`: go on after `StreamRoom`.
+    pub fn write_stream(&mut self, number: u32, data: Bytes, now: Instant) -> Sent {
+        let wait = self.streams.outgoing.write(number, data);
+        self.send_streams(now);
+        if wait {
+            Sent::Wait
+        } else {
+            Sent::Accepted
+        }
+    }
+
+    /// All bytes of a stream have been queued.
+    pub fn end_stream(&mut self, number: u32, now: Instant) {
+        self.streams.outgoing.end(number);
+        self.send_streams(now);
+    }
+
+    /// Gives up a stream of ours. No event follows. False if there is none.
+    pub fn abort_stream(&mut self, number: u32, failure: Failure, now: Instant) -> bool {
+        let Some(id) = self.streams.outgoing.remove(number) else {
+            return false;
+        };
+        self.control(&Frame::StreamError { id, failure }, now);
+        true
+    }
+
+    /// Takes the next bytes of a stream of the peer, and grants it more.
+    pub fn read_stream(&mut self, number: u32, now: Instant) -> Read {
+        let window = self.config.limits.stream_window;
+        let (read, grant) = self.streams.incoming.read(number, window);
+        if let Some((id, bytes)) = grant {
+            self.control(&Frame::StreamCredit { id, bytes }, now);
+        }
+        read
+    }
+
+    /// Everything of a stream of the peer was read. Tells the peer.
+    pub fn finish_stream(&mut self, number: u32, now: Instant) {
+        if let Some(id) = self.streams.incoming.remove(number) {
+            self.control(&Frame::StreamDone { id }, now);
+        }
+    }
+
+    /// Nobody wants a stream of the peer any more; or it has failed, and our
+    /// side knows. Tells the peer unless it was the one to give up.
+    pub fn cancel_stream(&mut self, number: u32, failure: Failure, now: Instant) {
+        if let Some(id) = self.streams.incoming.remove(number) {
+            self.control(&Frame::StreamCancel { id, failure }, now);
+        }
+    }
+
+    /// Moves chunks to the socket's buffer, as long as little waits there.
+    pub(in crate::ipc::proto) fn send_streams(&mut self, now: Instant) {
+        if self.is_closed() || !self.streams.outgoing.can_go_on() {
+            return;
+        }
+        let max = match self.profile {
+            Profile::Binary => self.peer_max.saturating_sub(FRAME_OVERHEAD),
+            // Base64: four characters for three bytes.
+            Profile::Json => self.peer_max.saturating_sub(FRAME_OVERHEAD) / 4 * 3,
+        };
+        while self.outbox.ready_len() < SHARE {
+            match self.streams.outgoing.next(max) {
+                None => break,
+                Some(Turn::Data { wire, data, room }) => {
+                    self.control(&Frame::StreamData { id: wire, data }, now);
+                    if let Some(id) = room {
+                        self.events.push(Event::StreamRoom { id });
+                    }
+                }
+                Some(Turn::End { wire }) => self.control(&Frame::StreamEnd { id: wire }, now),
+            }
+        }
+    }
+}
+
+pub(super) fn too_many(limit: usize) -> String {
+    format!("Maximum of {limit} concurrent streams reached")
+}
