@@ -1,26 +1,12 @@
 'use strict';
 
 const check = require('./check');
-const { ChannelEnds } = require('./channel-ends');
-const { Emitter } = require('./emitter');
+const { ChannelEnds } = require('./channel/ends');
+const { Handlers } = require('./channel/handlers');
+const { WaitingCalls } = require('./channel/waiting-calls');
 const { IpcError } = require('./errors');
 const { oneWay } = require('./one-way');
 const { streamOptions } = require('./streams/options');
-const { WaitingCalls } = require('./waiting-calls');
-
-/** Names that `on` leaves to the emitter; any other is a message type. */
-const LIFECYCLE = new Set([
-  'ready',
-  'hosting',
-  'connect',
-  'disconnect',
-  'reconnecting',
-  'error',
-  'heartbeatTimeout',
-  'stream',
-  'newListener',
-  'removeListener',
-]);
 
 function nothing() {}
 
@@ -29,7 +15,7 @@ function nothing() {}
  * listens, the other connects. When one is lost the other waits for it to come
  * back, in whichever role is left.
  */
-class IpcChannel extends Emitter {
+class IpcChannel extends Handlers {
   /** @param {any} given see `IIpcChannelOptions` */
   constructor(given) {
     super();
@@ -41,8 +27,6 @@ class IpcChannel extends Emitter {
     this._peer = undefined;
     this._opening = undefined;
     this._leaving = undefined;
-    /** What `once` has put around a handler: type to the user's own. */
-    this._onceHandlers = new Map();
   }
 
   /**
@@ -102,6 +86,8 @@ class IpcChannel extends Emitter {
       return;
     }
     this._state = 'leaving';
+    // A connect() from now on is a new one.
+    this._opening = undefined;
     this._waiting.rejectAll(new IpcError('IPC_ERR_DISCONNECTED', 'The channel was disconnected'));
     await this._ends.close();
     this._state = 'ended';
@@ -110,82 +96,6 @@ class IpcChannel extends Emitter {
   /** Whether the other side is there. */
   isConnected() {
     return this._peer !== undefined;
-  }
-
-  // Handlers ------------------------------------------------------------------
-
-  /**
-   * For the channel's own events as on any emitter; any other name is a message
-   * type, whose handler this sets.
-   *
-   * @param {string} name
-   * @param {(...args: any[]) => any} handler
-   */
-  on(name, handler) {
-    if (!LIFECYCLE.has(name)) this.onMessage(name, handler);
-    else {
-      super.on(name, handler);
-      this._ends.listen(this);
-    }
-    return this;
-  }
-
-  addListener(name, handler) {
-    return this.on(name, handler);
-  }
-
-  once(name, handler) {
-    if (LIFECYCLE.has(name)) {
-      super.once(name, handler);
-      this._ends.listen(this);
-      return this;
-    }
-    check.handler(handler);
-    const onlyOnce = (...args) => {
-      this.offMessage(name);
-      return handler(...args);
-    };
-    this.onMessage(name, onlyOnce);
-    this._onceHandlers.set(name, handler);
-    return this;
-  }
-
-  /** Takes an event's listener away, or a message type's handler if it is this one. */
-  off(name, handler) {
-    if (LIFECYCLE.has(name)) {
-      super.removeListener(name, handler);
-      this._ends.listen(this);
-    } else if (this._ends.handler(name) === handler || this._onceHandlers.get(name) === handler) {
-      this.offMessage(name);
-    }
-    return this;
-  }
-
-  removeListener(name, handler) {
-    return this.off(name, handler);
-  }
-
-  removeAllListeners(name) {
-    if (name === undefined || LIFECYCLE.has(name)) {
-      super.removeAllListeners(name);
-      this._ends.listen(this);
-    } else {
-      this.offMessage(name);
-    }
-    return this;
-  }
-
-  /** Sets the handler of a message type; the last one set wins. */
-  onMessage(type, handler) {
-    check.string('type', type);
-    check.handler(handler);
-    this._onceHandlers.delete(type);
-    this._ends.onMessage(type, handler);
-  }
-
-  offMessage(type) {
-    this._onceHandlers.delete(type);
-    this._ends.offMessage(type);
   }
 
   // Calls ---------------------------------------------------------------------

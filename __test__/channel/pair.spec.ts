@@ -98,6 +98,21 @@ test('a second connect() joins the first, one while open is harmless', async (t)
   t.is(ready.calls.length, 1);
 });
 
+test('of connect() and disconnect() the last one wins', async (t) => {
+  const socketPath = tempSocket(t);
+  const end = newEnd(t, { socketPath });
+  const given = failure(() => end.connect());
+  const left = end.disconnect();
+  const again = end.connect();
+  t.is((await given).code, 'IPC_ERR_DISCONNECTED');
+  await left;
+  await again;
+  const other = newEnd(t, { socketPath });
+  other.on('echo', (payload: any) => payload);
+  await other.connect();
+  t.is(await end.request('echo', 1), 1);
+});
+
 test('with clientOnly it only connects', async (t) => {
   const socketPath = tempSocket(t);
   const modest = newEnd(t, { socketPath, clientOnly: true });

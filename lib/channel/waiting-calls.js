@@ -3,10 +3,10 @@
 // Calls of a channel whose other side is not there yet: in order, bounded, each
 // with its time, as the native side keeps them for a client.
 
-const check = require('./check');
-const { decode, encode } = require('./codec');
-const { IpcError } = require('./errors');
-const { oneWay } = require('./one-way');
+const check = require('../check');
+const { decode, encode } = require('../codec');
+const { IpcError } = require('../errors');
+const { oneWay } = require('../one-way');
 
 const MAX_CALLS = 1000;
 const MAX_BYTES = 8 * 1024 * 1024;

@@ -1,9 +1,10 @@
 'use strict';
 
-const { IpcClient } = require('./client');
-const { IpcError } = require('./errors');
-const options = require('./options');
-const { IpcServer } = require('./server');
+const { IpcClient } = require('../client');
+const { IpcError } = require('../errors');
+const options = require('../options');
+const { IpcServer } = require('../server');
+const { clientEnd, serverEnd } = require('./end');
 
 /** Reconnecting, as the native side does it for clients. */
 const DELAY = 1000;
@@ -33,7 +34,7 @@ const FINAL_REASONS = new Set(['unauthorized', 'duplicate_client_id', 'incompati
 class ChannelEnds {
   /**
    * @param {any} given see `IIpcChannelOptions`
-   * @param {import('./channel').IpcChannel} channel
+   * @param {import('../channel').IpcChannel} channel
    */
   constructor(given, channel) {
     const { native, settings } = options.client(given);
@@ -286,29 +287,6 @@ class ChannelEnds {
     this._referenced = false;
     for (const held of [this._client, this._server, this._sleeping]) if (held !== undefined) held.unref();
   }
-}
-
-/** What a channel calls on the end that reaches the other side. */
-function clientEnd(client) {
-  return {
-    sendMessage: (type, payload, headers) => client.sendMessage(type, payload, headers),
-    request: (type, payload, requestOptions) => client.request(type, payload, requestOptions),
-    sendStream: (readable, streamOptions) => client.sendStream(readable, streamOptions),
-    sendFile: (filePath, streamOptions) => client.sendFile(filePath, streamOptions),
-    cancelOutgoingStream: (streamId) => client.cancelOutgoingStream(streamId),
-    cancelIncomingStream: (streamId) => client.cancelIncomingStream(streamId),
-  };
-}
-
-function serverEnd(server, clientId) {
-  return {
-    sendMessage: (type, payload, headers) => server.sendToClient(clientId, type, payload, headers),
-    request: (type, payload, requestOptions) => server.requestClient(clientId, type, payload, requestOptions),
-    sendStream: (readable, streamOptions) => server.sendStreamToClient(clientId, readable, streamOptions),
-    sendFile: (filePath, streamOptions) => server.sendFileToClient(clientId, filePath, streamOptions),
-    cancelOutgoingStream: (streamId) => server.cancelOutgoingStreamToClient(clientId, streamId),
-    cancelIncomingStream: (streamId) => server.cancelIncomingStreamFromClient(clientId, streamId),
-  };
 }
 
 module.exports = { ChannelEnds };
