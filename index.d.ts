@@ -26,6 +26,14 @@ export class SmartIpc {
   static createClient(options: IIpcClientOptions): IpcClient;
 
   /**
+   * Makes a channel between two processes. It opens with `connect()`, or with its
+   * first call.
+   *
+   * @throws `TypeError` or `RangeError` naming the option that is wrong
+   */
+  static createChannel(options: IIpcChannelOptions): IpcChannel;
+
+  /**
    * Resolves when a server answers, without appearing in its events or counts.
    *
    * Rejects with `IPC_ERR_SERVER_NOT_READY` (its text starts with `Server not
@@ -488,6 +496,31 @@ export interface IIpcClientEvents {
   error: [error: IIpcEventError];
   /** The server gave no sign of life for `heartbeatTimeout`. */
   heartbeatTimeout: [error: IpcError];
+  /** No server listened, and this client hosts a hub in its place. After `connect`. */
+  hosting: [];
+}
+
+/** Two processes with the same options: the first listens, the other connects. */
+export class IpcChannel extends EventEmitter {
+  /** @throws `TypeError` or `RangeError` naming the option that is wrong */
+  constructor(options: IIpcChannelOptions);
+  connect(options?: IClientConnectOptions): Promise<void>;
+  disconnect(): Promise<void>;
+  isConnected(): boolean;
+  on(name: string | symbol, handler: (...args: any[]) => any): this;
+  once(name: string | symbol, handler: (...args: any[]) => any): this;
+  off(name: string | symbol, handler: (...args: any[]) => any): this;
+  onMessage(type: string, handler: (payload: any, context: IIpcMessageContext) => any): void;
+  offMessage(type: string): void;
+  sendMessage(type: string, payload?: any, headers?: IpcHeaders): Promise<void>;
+  request(type: string, payload?: any, options?: IIpcRequestOptions): Promise<any>;
+  sendStream(readable: any, options?: any): any;
+  sendFile(path: string, options?: any): any;
+  cancelOutgoingStream(streamId: string): boolean;
+  cancelIncomingStream(streamId: string): boolean;
+  getMetrics(): IIpcMetrics;
+  ref(): this;
+  unref(): this;
 }
 
 /** Options of {@link IpcClient.connect}. */
@@ -666,6 +699,7 @@ export interface IIpcMetrics {
  * - `idle_timeout`: nothing was received for `clientIdleTimeout`.
  * - `incompatible`: no common protocol version.
  * - `refused`: the registration was refused for another reason.
+ * - `yielded`: the hub has given its path to a server, which is about to listen
  */
 export type IpcCloseReason =
   | 'local'
@@ -691,7 +725,8 @@ export type IpcCloseReason =
   | 'max_connections'
   | 'idle_timeout'
   | 'incompatible'
-  | 'refused';
+  | 'refused'
+  | 'yielded';
 
 // Errors ----------------------------------------------------------------------
 
@@ -1072,6 +1107,12 @@ export interface IIpcClientOptions extends IIpcChannelOptions {
   clientId?: string | undefined;
   /** Shown to the server in `clientConnect` and `getClientInfo()`. */
   metadata?: Record<string, any> | undefined;
+  /**
+   * Permissions of the socket file of a hub that this client hosts. Unix only.
+   *
+   * @default 0o600
+   */
+  socketMode?: number | undefined;
   /** How the first connection is tried again. */
   connectRetry?: IConnectRetryConfig | undefined;
   /**

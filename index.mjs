@@ -1,4 +1,4 @@
 import facade from './index.js';
 
-export const { SmartIpc, IpcServer, IpcClient, IpcError } = facade;
+export const { SmartIpc, IpcServer, IpcClient, IpcChannel, IpcError } = facade;
 export default facade;

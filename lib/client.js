@@ -31,6 +31,8 @@ class IpcClient extends Streaming {
     /** Counts connects and disconnects, so that the last one wins. */
     this._wish = 0;
     this._connectWish = 0;
+    /** Whether the present connection was asked for: then a hub may be hosted. */
+    this._mayHost = false;
   }
 
   get clientId() {
@@ -46,7 +48,9 @@ class IpcClient extends Streaming {
   }
 
   /**
-   * Connects and registers. A second call joins the first.
+   * Connects and registers. A second call joins the first. If nobody listens on
+   * the socket path, hosts a hub there, unless something rules that out; a call
+   * that has to connect first never does.
    *
    * @param {{ waitForReady?: boolean, waitTimeout?: number }} [connectOptions]
    * @returns {Promise<void>}
@@ -60,14 +64,29 @@ class IpcClient extends Streaming {
       throw new TypeError(`waitForReady must be a boolean, not ${check.shown(waitForReady)}`);
     }
     const wait = check.time('waitTimeout', waitTimeout);
-    if (this._connecting !== undefined && this._connectWish === this._wish) return this._connecting;
+    return this._connectOnce(waitForReady ? wait : undefined, true);
+  }
+
+  _connectOnce(wait, mayHost) {
+    if (this._connecting !== undefined && this._connectWish === this._wish) {
+      if (mayHost && !this._mayHost) this._allowHosting();
+      return this._connecting;
+    }
+    this._mayHost = mayHost;
     const wish = ++this._wish;
-    const connecting = this._connect(waitForReady ? wait : undefined, wish).finally(() => {
+    const connecting = this._connect(wait, wish).finally(() => {
       if (this._connecting === connecting) this._connecting = undefined;
     });
     this._connectWish = wish;
     this._connecting = connecting;
     return connecting;
+  }
+
+  /** A call has begun to connect, and now the user wants it as well. */
+  _allowHosting() {
+    this._mayHost = true;
+    if (this._leaving !== undefined) return;
+    this._settles((op) => native.connect(this._number, op, undefined, true)).catch(() => {});
   }
 
   async _connect(wait, wish) {
@@ -77,7 +96,7 @@ class IpcClient extends Streaming {
     if (this._state !== 'reconnecting') this._become('connecting');
     this._closing = false;
     try {
-      await this._settles((op) => native.connect(this._number, op, wait));
+      await this._settles((op) => native.connect(this._number, op, wait, this._mayHost));
     } catch (error) {
       if (this._state === 'connecting') this._become('idle', error);
       throw error;
@@ -269,6 +288,9 @@ class IpcClient extends Streaming {
       case R.RECONNECTING:
         this._emit('reconnecting', told.attempt, told.delay);
         return;
+      case R.HOSTING:
+        this._emit('hosting');
+        return;
       case R.GAVE_UP:
         if (this._state === 'reconnecting') this._become('lost', fromNative(JSON.stringify(told)));
         this._report(fromNative(JSON.stringify(told)));
@@ -332,7 +354,7 @@ class IpcClient extends Streaming {
     switch (this._state) {
       case 'idle':
         // The calls that wait for it get its failure.
-        this.connect().catch(() => {});
+        this._connectOnce(undefined, false).catch(() => {});
         return undefined;
       case 'leaving':
       case 'ended':

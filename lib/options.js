@@ -216,6 +216,7 @@ function client(options) {
       clientId: clientId === undefined ? crypto.randomUUID() : clientId,
       metadata,
       clientOnly: clientOnlyByEnvironment() || clientOnly,
+      socketMode: read(options, 'socketMode', 'number', { whole: true, most: 0o777 }),
       registerTimeout: read(options, 'registerTimeoutMs', 'millis'),
       expectServerUid: read(options, 'expectServerUid', 'count'),
       retryEnabled,

@@ -10,6 +10,8 @@ class Peer {
     this.peer = connected.peer;
     this.metadata = connected.metadata === null ? undefined : JSON.parse(connected.metadata);
     this.cloneVersion = connected.cloneVersion;
+    /** What the other end is to a client: `server` or `hub`. */
+    this.role = connected.role;
     /** Messages whose handler has finished since the last flush. */
     this.done = 0;
     /** Requests in an asynchronous handler: id to context. */

@@ -22,12 +22,14 @@ module.exports = {
   SETTLED: 12,
   FAULT: 13,
   GAVE_UP: 14,
-  STREAM_OPEN: 15,
-  STREAM_READABLE: 16,
-  STREAM_FAILED: 17,
-  STREAM_ROOM: 18,
-  STREAM_DONE: 19,
-  STREAM_CANCELLED: 20,
+  HOSTING: 15,
+  // Streams from here on: told apart by their order.
+  STREAM_OPEN: 16,
+  STREAM_READABLE: 17,
+  STREAM_FAILED: 18,
+  STREAM_ROOM: 19,
+  STREAM_DONE: 20,
+  STREAM_CANCELLED: 21,
 
   // Flags: the payload, or the name, is among the extras.
   IN_EXTRAS: 0x100,

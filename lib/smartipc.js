@@ -1,5 +1,6 @@
 'use strict';
 
+const { IpcChannel } = require('./channel');
 const { IpcClient } = require('./client');
 const { IpcServer } = require('./server');
 const { spawnAndConnect } = require('./spawn');
@@ -16,6 +17,11 @@ class SmartIpc {
   /** @param {any} options see `IIpcClientOptions` */
   static createClient(options) {
     return new IpcClient(options);
+  }
+
+  /** @param {any} options see `IIpcChannelOptions` */
+  static createChannel(options) {
+    return new IpcChannel(options);
   }
 
   /** Resolves when a server answers, without appearing in its events or counts. */

@@ -132,3 +132,20 @@ test('publishing with nobody subscribed resolves', async (t) => {
   t.is(await reporter.publish('unread', {}), undefined);
   await t.notThrowsAsync(server.publish('unread', {}));
 });
+
+test('two clients need no server', async (t) => {
+  const socketPath = tempSocket(t, 'events.sock');
+  const seen = recorder();
+  const subscriber1 = closeAfter(t, SmartIpc.createClient({ id: 'events-service', socketPath }));
+
+  await subscriber1.connect();
+  await subscriber1.subscribe('user.login', (data) => seen(data));
+
+  const publisher = closeAfter(t, SmartIpc.createClient({ id: 'events-service', socketPath }));
+
+  await publisher.connect();
+  const login = { userId: '123', ip: '192.168.1.1', timestamp: Date.now() };
+  await publisher.publish('user.login', login);
+
+  t.deepEqual(await seen.until(1), [[login]]);
+});

@@ -76,6 +76,7 @@ const forClient: Required<IIpcClientOptions> = {
   ...channel,
   clientId: 'reader',
   metadata: { version: '1.2', tags: ['a'] },
+  socketMode: 0o600,
   connectRetry: retry,
   registerTimeoutMs: 8000,
   expectServerUid: 0,

@@ -171,12 +171,17 @@ pub fn close(endpoint: u32, op: u32, waiting: u32) -> Result<()> {
     Ok(())
 }
 
-/// Connects a client; `op` settles. `wait_for_ready` in ms.
+/// Connects a client; `op` settles. `wait_for_ready` in ms; `may_host`: a hub,
+/// if nobody listens.
 #[napi(catch_unwind)]
-pub fn connect(endpoint: u32, op: u32, wait_for_ready: Option<u32>) -> Result<()> {
+pub fn connect(endpoint: u32, op: u32, wait_for_ready: Option<u32>, may_host: bool) -> Result<()> {
     if let Handle::Client(client) = &find(endpoint)?.handle {
         let wait_for_ready = wait_for_ready.map(|millis| limit(millis).unwrap_or(LONGEST));
-        client.connect(op, ConnectOptions { wait_for_ready });
+        let options = ConnectOptions {
+            wait_for_ready,
+            may_host,
+        };
+        client.connect(op, options);
     }
     Ok(())
 }

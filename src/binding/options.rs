@@ -53,6 +53,7 @@ pub struct JsClientOptions {
     pub client_id: String,
     pub metadata: Option<String>,
     pub client_only: Option<bool>,
+    pub socket_mode: Option<u32>,
     pub register_timeout: Option<f64>,
     pub expect_server_uid: Option<u32>,
     pub retry_enabled: Option<bool>,
@@ -155,6 +156,7 @@ impl From<JsClientOptions> for ClientOptions {
         options.metadata = js.metadata;
         options.expect_server_uid = js.expect_server_uid;
         set(&mut options.client_only, js.client_only);
+        set(&mut options.socket_mode, js.socket_mode);
         set(&mut options.no_delay, js.common.no_delay);
         set_time(&mut options.register_timeout, js.register_timeout);
         let mut retry = ConnectRetry {

@@ -25,12 +25,13 @@ const RECONNECTING: u32 = 11;
 const SETTLED: u32 = 12;
 const FAULT: u32 = 13;
 const GAVE_UP: u32 = 14;
-const STREAM_OPEN: u32 = 15;
-const STREAM_READABLE: u32 = 16;
-const STREAM_FAILED: u32 = 17;
-const STREAM_ROOM: u32 = 18;
-const STREAM_DONE: u32 = 19;
-const STREAM_CANCELLED: u32 = 20;
+const HOSTING: u32 = 15;
+const STREAM_OPEN: u32 = 16;
+const STREAM_READABLE: u32 = 17;
+const STREAM_FAILED: u32 = 18;
+const STREAM_ROOM: u32 = 19;
+const STREAM_DONE: u32 = 20;
+const STREAM_CANCELLED: u32 = 21;
 
 /// A payload in `extras`, not in `text`.
 const IN_EXTRAS: u32 = 0x100;
@@ -77,6 +78,7 @@ pub(super) fn pack(batches: &mut Batches, names: &mut NameTable, conn: ConnId, n
         } => {
             record(batch, SETTLED, conn, op, 0, &error_body(&error, None));
         }
+        Notice::Hosting => record(batch, HOSTING, conn, 0, 0, &json_body(&json!({}))),
         Notice::GaveUp(error) => record(batch, GAVE_UP, conn, 0, 0, &error_body(&error, None)),
         Notice::Fault(error) => record(batch, FAULT, conn, 0, 0, &error_body(&error, None)),
     }

@@ -83,6 +83,8 @@ close_reasons! {
     Incompatible = 23, "incompatible";
     /// The registration was refused for another reason.
     Refused = 24, "refused";
+    /// The hub has given its path to a server; the server is about to listen.
+    Yielded = 25, "yielded";
 }
 
 impl CloseReason {
@@ -115,6 +117,7 @@ impl CloseReason {
                 | CloseReason::IdleTimeout
                 | CloseReason::Incompatible
                 | CloseReason::Refused
+                | CloseReason::Yielded
         )
     }
 

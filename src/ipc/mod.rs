@@ -2,7 +2,7 @@
 //!
 //! From the inside out: `frame` knows bytes, `proto` knows the rules of one
 //! connection, `link` joins a connection to a socket, `driver` waits for that
-//! socket, `client` and `server` own links.
+//! socket, `client` and `server` own links, `hub` is a server that a client hosts.
 
 #![forbid(unsafe_code)]
 
@@ -13,6 +13,7 @@ pub mod endpoint;
 pub mod error;
 pub mod faults;
 pub mod frame;
+mod hub;
 pub mod link;
 #[cfg(unix)]
 pub mod lock;

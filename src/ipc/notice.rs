@@ -35,6 +35,8 @@ pub enum Notice {
         /// The wait before it.
         delay: Duration,
     },
+    /// The client hosts the hub to which it has just connected.
+    Hosting,
     /// The client has stopped trying to come back.
     GaveUp(Error),
     /// A call has ended.

@@ -149,6 +149,8 @@ pub struct ServerOptions {
     pub allowed_gids: Option<Vec<u32>>,
     /// Disable Nagle's algorithm. TCP only.
     pub no_delay: bool,
+    /// A hub, which a client hosts: gives its path up when a server wants it.
+    pub hub: bool,
 }
 
 impl ServerOptions {
@@ -164,6 +166,7 @@ impl ServerOptions {
             allowed_uids: None,
             allowed_gids: None,
             no_delay: true,
+            hub: false,
         }
     }
 }
@@ -241,8 +244,10 @@ pub struct ClientOptions {
     pub retry: ConnectRetry,
     /// Lost connection.
     pub reconnect: Reconnect,
-    /// Never host a server; changes the text of failures only, so far.
+    /// Never host a hub, whatever `connect` is asked for.
     pub client_only: bool,
+    /// Permissions of the socket file of a hub that this client hosts. Unix only.
+    pub socket_mode: u32,
     /// Refuse a server run by another user. Unix only.
     pub expect_server_uid: Option<u32>,
     /// Disable Nagle's algorithm. TCP only.
@@ -266,6 +271,7 @@ impl ClientOptions {
             retry: ConnectRetry::default(),
             reconnect: Reconnect::default(),
             client_only: false,
+            socket_mode: 0o600,
             expect_server_uid: None,
             no_delay: true,
             offline_messages: 1000,

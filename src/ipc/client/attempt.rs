@@ -25,6 +25,26 @@ pub(super) struct Failed {
     pub(super) error: Error,
     /// Whether another attempt may go better.
     pub(super) again: bool,
+    pub(super) cause: Cause,
+}
+
+/// What an attempt has met with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Nobody listens.
+    Nobody,
+    /// Somebody listened, and went away before we were registered.
+    Gone,
+    /// Somebody is there who does not take us, or nothing can be tried at all.
+    Refused,
+}
+
+impl Failed {
+    /// The same failure, with the reason why it could not be mended.
+    pub(super) fn because(mut self, error: &Error) -> Self {
+        self.error.message = format!("{}; no hub can be started: {error}", self.error.message);
+        self
+    }
 }
 
 /// A connection that is registered and runs.
@@ -41,6 +61,7 @@ impl Inner {
         transport::check(address).map_err(|error| Failed {
             error,
             again: false,
+            cause: Cause::Refused,
         })?;
         let stream =
             match timeout_at(until, transport::connect(address, self.options.no_delay)).await {
@@ -86,6 +107,7 @@ impl Inner {
             resume: state.resume.clone(),
             topics: state.topics.iter().cloned().collect(),
             probe: false,
+            give_way: false,
             protocol: None,
         }
     }
@@ -101,6 +123,12 @@ impl Inner {
         Failed {
             error: Error::io(ErrorCode::Os(errno), message),
             again,
+            cause: match errno {
+                "ENOENT" | "ECONNREFUSED" => Cause::Nobody,
+                // We waited to be accepted by somebody who has stopped listening.
+                "ECONNRESET" | "ECONNABORTED" | "EPIPE" => Cause::Gone,
+                _ => Cause::Refused,
+            },
         }
     }
 
@@ -112,6 +140,7 @@ impl Inner {
         Failed {
             error: Error::io(ErrorCode::Registration, text),
             again: true,
+            cause: Cause::Refused,
         }
     }
 
@@ -129,6 +158,7 @@ impl Inner {
         Err(Failed {
             error: Error::local(ErrorCode::Unauthorized, text),
             again: false,
+            cause: Cause::Refused,
         })
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{sleep, sleep_until, timeout, timeout_at};
 
 use super::attempt::Running;
-use super::{ConnectOptions, Inner, Phase};
+use super::{ConnectOptions, Inner, Phase, ServedBy};
 use crate::ipc::close::CloseReason;
 use crate::ipc::error::{Error, ErrorCode};
 use crate::ipc::link::{now, Link};
@@ -42,7 +42,10 @@ impl Inner {
             let backoff = Backoff::new(retry.initial_delay, retry.max_delay, 2.0);
             (backoff, retry.total_timeout, retry.max_attempts)
         } else {
-            return self.attempt(false).await.map_err(|failed| failed.error);
+            return self
+                .attempt_or_host(false)
+                .await
+                .map_err(|failed| failed.error);
         };
         let until = tokio::time::Instant::now() + total;
         let mut attempt = 0;
@@ -98,15 +101,26 @@ impl Inner {
 
     async fn win_back(self: &Arc<Self>) -> Result<Running, Error> {
         let reconnect = &self.options.reconnect;
-        let mut backoff = Backoff::new(reconnect.delay, reconnect.max_delay, reconnect.multiplier);
+        let mut backoff = if self.state().served_by == ServedBy::Hub {
+            // A server takes time to come back; the next hub is a millisecond away.
+            Backoff::new(READY_FIRST.min(reconnect.delay), reconnect.max_delay, 2.0)
+        } else {
+            Backoff::new(reconnect.delay, reconnect.max_delay, reconnect.multiplier)
+        };
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let delay = backoff.next_delay(random());
-            self.state().attempts = u64::from(attempt);
+            let mut delay = backoff.next_delay(random());
+            {
+                let mut state = self.state();
+                state.attempts = u64::from(attempt);
+                if state.path_is_promised() {
+                    delay = delay.min(READY_LONGEST);
+                }
+            }
             self.sink.notify(0, Notice::Reconnecting { attempt, delay });
             sleep(delay).await;
-            match self.attempt(true).await {
+            match self.attempt_or_host(true).await {
                 Ok(running) => return Ok(running),
                 Err(failed) => {
                     if !failed.again || reconnect.max_attempts.is_some_and(|most| attempt >= most) {
@@ -134,14 +148,15 @@ impl Inner {
 
     /// Nothing more will come by itself.
     pub(super) fn end(&self, error: &Error, first: Option<Notice>) {
-        let (waiting, calls) = {
+        let (waiting, calls, _hub) = {
             let mut state = self.state();
             if state.phase != Phase::Leaving {
                 state.phase = Phase::Idle;
             }
             state.task = None;
             state.ended_with = Some(error.clone());
-            (std::mem::take(&mut state.waiting), state.queue.drain())
+            let waiting = std::mem::take(&mut state.waiting);
+            (waiting, state.queue.drain(), state.hub.take())
         };
         self.settle(first, waiting, calls, error);
     }

@@ -4,6 +4,7 @@
 mod attempt;
 mod call;
 mod connect;
+mod host;
 mod probe;
 mod queue;
 mod route;
@@ -18,6 +19,7 @@ use tokio::task::AbortHandle;
 
 use super::close::CloseReason;
 use super::error::{Error, ErrorCode};
+use super::hub::Hub;
 use super::link::Link;
 use super::notice::{ConnId, Notice, Op, Sink};
 use super::options::{ClientOptions, SessionConfig};
@@ -26,6 +28,7 @@ use super::server::wall_clock;
 use super::stats::{Counters, Stats};
 
 pub use call::{Call, Taken};
+pub(super) use probe::inquire;
 pub use probe::probe;
 use queue::Queue;
 
@@ -67,6 +70,25 @@ struct State {
     reconnects: u64,
     /// Number of the present connection; each one has its own.
     conn: ConnId,
+    /// The owner wants a hub where nobody listens.
+    may_host: bool,
+    /// The hub that this client hosts.
+    hub: Option<Hub>,
+    /// The owner knows that it hosts this hub.
+    hosts: bool,
+    served_by: ServedBy,
+    /// Until when no hub may be started, because a server is about to listen.
+    path_promised: Option<Instant>,
+}
+
+/// Who answered the last registration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum ServedBy {
+    /// Nobody yet, or nobody since `disconnect`.
+    #[default]
+    Nobody,
+    Server,
+    Hub,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,6 +117,10 @@ struct Past {
 pub struct ConnectOptions {
     /// Keep trying for this long until a server is there.
     pub wait_for_ready: Option<std::time::Duration>,
+    /// Host a hub if nobody listens on the socket path, now and when a hub is
+    /// lost. Of no effect where a server served this client before, with
+    /// [`client_only`](ClientOptions::client_only), and while it keeps trying.
+    pub may_host: bool,
 }
 
 impl Client {
@@ -121,7 +147,13 @@ impl Client {
     /// Connects and registers; `op` settles when that is done or has failed.
     /// While it is under way, calls wait.
     pub fn connect(&self, op: Op, options: ConnectOptions) {
+        let may_host = self.may_elect(options);
         let mut state = self.inner.state();
+        state.may_host = match state.phase {
+            Phase::Idle => may_host,
+            // A call that was made first may have begun this.
+            _ => state.may_host || may_host,
+        };
         match state.phase {
             Phase::Up => {
                 drop(state);
@@ -158,9 +190,11 @@ impl Client {
     /// `op` settles at the end. `waiting` handlers are not waited for.
     pub fn disconnect(&self, op: Op, waiting: u64) {
         let inner = self.inner.clone();
-        let link = {
+        let (link, hub) = {
             let mut state = inner.state();
             let link = state.link.clone();
+            state.served_by = ServedBy::Nobody;
+            state.path_promised = None;
             if link.is_some() && state.phase == Phase::Up {
                 state.phase = Phase::Leaving;
             } else if state.phase != Phase::Leaving {
@@ -169,13 +203,16 @@ impl Client {
                     task.abort();
                 }
             }
-            link
+            (link, state.hub.take())
         };
         let closed = Error::local(ErrorCode::Disconnected, "The client was disconnected");
         inner.give_up(&closed);
         self.inner.runtime.spawn(async move {
             if let Some(link) = link {
                 inner.leave(&link, waiting).await;
+            }
+            if let Some(hub) = hub {
+                hub.close().await;
             }
             inner.sink.notify(0, Notice::Settled { op, result: Ok(()) });
         });
@@ -242,10 +279,10 @@ impl Client {
 
     /// Closes at once, without a word. For an owner that goes away.
     pub fn abandon(&self) {
-        let (task, link) = {
+        let (task, link, _hub) = {
             let mut state = self.inner.state();
             state.phase = Phase::Idle;
-            (state.task.take(), state.link.take())
+            (state.task.take(), state.link.take(), state.hub.take())
         };
         if let Some(task) = task {
             task.abort();

@@ -12,6 +12,7 @@ use crate::ipc::driver;
 use crate::ipc::endpoint::Address;
 use crate::ipc::error::{Error, ErrorCode};
 use crate::ipc::frame::Registration;
+use crate::ipc::hub;
 use crate::ipc::link::{now, Link};
 use crate::ipc::options::SessionConfig;
 use crate::ipc::proto::{Backoff, Event, Session};
@@ -43,17 +44,36 @@ pub async fn probe(address: &Address, until: Instant) -> Result<(), Error> {
     ))
 }
 
+/// A hub is not the server that somebody waits for; it goes when that comes.
 async fn probe_once(address: &Address) -> Result<(), Error> {
+    let role = inquire(address, None, false).await?;
+    if role == hub::ROLE {
+        return Err(Error::peer(
+            ErrorCode::Registration,
+            "a client hosts a hub there, and no server has started",
+        ));
+    }
+    Ok(())
+}
+
+/// Asks who listens, with a connection that appears nowhere, and gets the role.
+/// With `give_way` a hub is asked to go.
+pub(in crate::ipc) async fn inquire(
+    address: &Address,
+    token: Option<String>,
+    give_way: bool,
+) -> Result<String, Error> {
     let stream = transport::connect(address, true)
         .await
         .map_err(|error| Error::os(&error, "connecting"))?;
     let registration = Registration {
         client_id: None,
         metadata: None,
-        token: None,
+        token,
         resume: None,
         topics: Vec::new(),
         probe: true,
+        give_way,
         protocol: None,
     };
     let config = Arc::new(SessionConfig::default());
@@ -65,12 +85,12 @@ async fn probe_once(address: &Address) -> Result<(), Error> {
     let driver = driver::run(link.clone(), move |link, events| {
         for event in events.drain(..) {
             let answer = match event {
-                Event::Open(_) => Ok(()),
+                Event::Open(welcome) => Ok(welcome.role),
                 // A server that refuses us is a server all the same.
                 Event::Closed {
                     reason: CloseReason::Unauthorized,
                     ..
-                } => Ok(()),
+                } if !give_way => Ok(String::new()),
                 Event::Closed { message, .. } => Err(Error::peer(ErrorCode::Registration, message)),
                 _ => continue,
             };

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::attempt::Failed;
-use super::{Inner, Phase};
+use super::attempt::{Cause, Failed};
+use super::{Inner, Phase, ServedBy};
 use crate::ipc::close::CloseReason;
 use crate::ipc::error::{Error, ErrorCode};
 use crate::ipc::frame::Welcome;
+use crate::ipc::hub;
 use crate::ipc::link::{now, Link};
 use crate::ipc::notice::{ConnId, Connected, Notice};
 use crate::ipc::proto::Event;
@@ -82,6 +83,20 @@ impl Inner {
             return 0;
         }
         state.phase = Phase::Up;
+        let by_hub = welcome.role == hub::ROLE;
+        state.served_by = if by_hub {
+            ServedBy::Hub
+        } else {
+            ServedBy::Server
+        };
+        // Where a server serves, what is left of a hub of ours is over.
+        let (hosts, over) = if by_hub {
+            (state.hub.is_some() && !state.hosts, None)
+        } else {
+            (false, state.hub.take())
+        };
+        state.hosts = state.hub.is_some();
+        state.path_promised = None;
         state.link = Some(link.clone());
         state.resume = welcome.resume;
         state.client_id = Some(welcome.client_id.clone());
@@ -102,6 +117,9 @@ impl Inner {
             role: welcome.role,
             again,
         })));
+        if hosts {
+            notices.push(Notice::Hosting);
+        }
         let waiting = std::mem::take(&mut state.waiting);
         notices.extend(
             waiting
@@ -110,6 +128,7 @@ impl Inner {
         );
         self.make_queued(&mut state, &mut notices);
         drop(state);
+        drop(over);
         trace::line(format_args!("registered at {}", self.options.address));
         self.sink.deliver(conn, &mut notices);
         conn
@@ -129,6 +148,9 @@ impl Inner {
             state.link = None;
         }
         state.connected_at = 0;
+        if reason == CloseReason::Yielded {
+            state.promise_path();
+        }
         if state.phase == Phase::Up {
             let again = self.options.reconnect.enabled && reason.may_reconnect();
             state.phase = if again {
@@ -151,9 +173,17 @@ fn refused(reason: CloseReason, message: &str) -> Failed {
         CloseReason::Incompatible => ErrorCode::Incompatible,
         _ => ErrorCode::Registration,
     };
+    let cause = match reason {
+        CloseReason::PeerClosed
+        | CloseReason::Reset
+        | CloseReason::ServerStopping
+        | CloseReason::Yielded => Cause::Gone,
+        _ => Cause::Refused,
+    };
     let error = Error::peer(code, format!("Failed to register: {message}"));
     Failed {
         error,
         again: reason.may_reconnect(),
+        cause,
     }
 }

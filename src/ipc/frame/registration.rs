@@ -63,6 +63,9 @@ pub struct Registration {
     /// Only looking whether a server answers; never appears in events or counts.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub probe: bool,
+    /// With `probe`: a server wants the path, and a hub is to give it up.
+    #[serde(default, rename = "yield", skip_serializing_if = "std::ops::Not::not")]
+    pub give_way: bool,
     /// Version, abilities, limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocol: Option<Protocol>,

@@ -7,6 +7,7 @@ use super::policy::{self, Denied};
 use super::{Inner, Phase, Registered, Server};
 use crate::ipc::close::CloseReason;
 use crate::ipc::frame::{Refusal, Registration, Welcome};
+use crate::ipc::hub;
 use crate::ipc::link::{now, Link};
 use crate::ipc::notice::{ConnId, Connected, Notice};
 use crate::ipc::options::MAX_HEADERS;
@@ -47,6 +48,9 @@ impl Server {
 
 impl Inner {
     pub(super) fn on_register(&self, conn: ConnId, link: &Arc<Link>, registration: Registration) {
+        if registration.probe && self.options.hub {
+            return self.on_probe_of_hub(conn, link, &registration);
+        }
         match self.consider(conn, &registration) {
             Err(denied) => refuse(link, &denied),
             Ok(()) if registration.probe => self.answer_probe(conn, link, &registration),
@@ -59,6 +63,32 @@ impl Inner {
                 Name::Taken(old) => self.contend(old, conn, registration),
             },
         }
+    }
+
+    /// Somebody looks for a server, or is one and wants our path.
+    fn on_probe_of_hub(&self, conn: ConnId, link: &Arc<Link>, registration: &Registration) {
+        let credentials = self.state().peers.get(&conn).map(|peer| peer.credentials);
+        // Whoever may remove the socket file may have the path, token or not: a
+        // host with a wrong one must not keep the server from starting.
+        let owner = credentials.is_some_and(policy::owns_the_path);
+        if !owner {
+            if let Err(denied) = self.consider(conn, registration) {
+                return refuse(link, &denied);
+            }
+        }
+        self.answer_probe(conn, link, registration);
+        if registration.give_way {
+            self.vacate(CloseReason::Yielded, "a server takes the hub's place");
+        }
+    }
+
+    fn role(&self) -> String {
+        if self.options.hub {
+            hub::ROLE
+        } else {
+            "server"
+        }
+        .to_owned()
     }
 
     fn consider(&self, conn: ConnId, registration: &Registration) -> Result<(), Denied> {
@@ -228,7 +258,7 @@ impl Inner {
         };
         let welcome = Welcome {
             client_id: id.to_string(),
-            role: "server".to_owned(),
+            role: self.role(),
             resume,
             protocol: None,
         };
@@ -246,7 +276,7 @@ impl Inner {
         }
         let welcome = Welcome {
             client_id: String::new(),
-            role: "server".to_owned(),
+            role: self.role(),
             resume: None,
             protocol: None,
         };

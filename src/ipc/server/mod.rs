@@ -9,7 +9,7 @@ mod stop;
 pub(crate) use stop::{idle, GRACE};
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::runtime::Handle;
@@ -19,13 +19,14 @@ use super::close::CloseReason;
 use super::endpoint::Address;
 use super::error::{Error, ErrorCode};
 use super::frame::{Protocol, Registration, Welcome};
+use super::hub;
 use super::link::{now, Link};
 use super::notice::{ConnId, Notice, Op, Sink};
 use super::options::{ServerOptions, SessionConfig};
 use super::proto::topics::Topics;
 use super::proto::{Session, WallClock};
 use super::stats::{Counters, Stats};
-use super::transport::{Bound, Credentials};
+use super::transport::{self, Bound, Credentials, Refused};
 
 /// A server. Cheap to clone; the last clone that goes closes everything.
 #[derive(Clone)]
@@ -144,7 +145,8 @@ impl Server {
         drop(state);
         let inner = self.inner.clone();
         self.inner.runtime.spawn(async move {
-            let result = match super::transport::listen(&inner.options).await {
+            let wanted = || inner.state().phase == Phase::Starting;
+            let result = match hub::listen(&inner.options, wanted).await {
                 Ok(bound) => inner.listening(bound),
                 Err(error) => {
                     inner.state().phase = Phase::Stopped;
@@ -154,6 +156,18 @@ impl Server {
             inner.sink.notify(0, Notice::Settled { op, result });
         });
         Ok(())
+    }
+
+    /// Starts to listen at once or not at all: for a hub, which waits for nobody.
+    pub(super) async fn open(&self) -> Result<(), Refused> {
+        self.inner.state().phase = Phase::Starting;
+        let bound = transport::listen(&self.inner.options).await?;
+        Ok(self.inner.listening(bound)?)
+    }
+
+    /// A handle that does not keep the server.
+    pub(super) fn downgrade(&self) -> WeakServer {
+        WeakServer(Arc::downgrade(&self.inner))
     }
 
     /// Uses a client's session.
@@ -232,6 +246,15 @@ impl Server {
         for link in self.inner.links() {
             link.with(|session, _| session.close(CloseReason::Local, "the owner has gone"));
         }
+    }
+}
+
+/// A handle that does not keep its server.
+pub(super) struct WeakServer(Weak<Inner>);
+
+impl WeakServer {
+    pub(super) fn upgrade(&self) -> Option<Server> {
+        self.0.upgrade().map(|inner| Server { inner })
     }
 }
 

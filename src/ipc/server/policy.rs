@@ -83,6 +83,20 @@ fn user_allowed(options: &ServerOptions, peer: Credentials) -> bool {
     true
 }
 
+/// Whether a peer is of our own user, or root, as the kernel says.
+pub(super) fn owns_the_path(peer: Credentials) -> bool {
+    #[cfg(unix)]
+    {
+        let own = rustix::process::geteuid().as_raw();
+        peer.uid.is_some_and(|uid| uid == own || uid == 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = peer;
+        false
+    }
+}
+
 /// Compares in a time that depends on the length of what was shown only.
 fn same_secret(expected: &[u8], shown: &[u8]) -> bool {
     let mut difference = expected.len() ^ shown.len();
@@ -110,6 +124,7 @@ mod tests {
             resume: None,
             topics: Vec::new(),
             probe: false,
+            give_way: false,
             protocol: None,
         }
     }

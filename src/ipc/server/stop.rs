@@ -54,7 +54,29 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Frees the address, then says goodbye to everybody, without waiting for
+    /// work under way. The server is of no use afterwards.
+    pub(in crate::ipc) fn vacate(&self, reason: CloseReason, message: &str) {
+        self.inner.vacate(reason, message);
+    }
+
+    /// Waits, for a bounded time, until the last goodbye has been read.
+    pub(in crate::ipc) async fn emptied(&self) {
+        let _ = timeout(Session::LINGER * 2, self.inner.emptied()).await;
+    }
+}
+
 impl Inner {
+    pub(super) fn vacate(&self, reason: CloseReason, message: &str) {
+        self.state().phase = Phase::Stopping;
+        // First: whoever is told looks for the path at once.
+        self.stop_listening();
+        for link in self.links() {
+            link.leave(reason, message);
+        }
+    }
+
     async fn emptied(self: &Arc<Self>) {
         while !self.state().peers.is_empty() {
             sleep(LOOK_AGAIN).await;

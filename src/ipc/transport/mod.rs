@@ -166,17 +166,47 @@ pub struct Bound {
     pub insecure_directory: bool,
 }
 
+/// Why listening was refused.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    /// With the errno as code, or the code of a path that can't be used.
+    pub(crate) error: Error,
+    /// What is in the way.
+    pub(crate) by: Obstacle,
+}
+
+/// What keeps an address from being listened on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+// Only a socket path tells who holds it.
+#[cfg_attr(not(unix), allow(dead_code))]
+pub(crate) enum Obstacle {
+    /// A hub has it, or may have it.
+    Hub,
+    /// Somebody else has it, or is starting or stopping there.
+    Holder,
+    /// A socket file that is not ours to remove, or a holder we know nothing of.
+    File,
+    /// Nothing that anybody could clear away.
+    Other,
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            by: Obstacle::Other,
+        }
+    }
+}
+
 /// Starts to listen.
-///
-/// # Errors
-/// With the errno as code, or the code of a path that can't be used.
-pub async fn listen(options: &ServerOptions) -> Result<Bound, Error> {
+pub(crate) async fn listen(options: &ServerOptions) -> Result<Bound, Refused> {
     match &options.address {
         #[cfg(unix)]
         Address::Path(path) => unix::listen(path.clone(), options).await,
         #[cfg(windows)]
         Address::Path(path) => pipe::listen(path),
-        Address::Tcp { host, port } => tcp::listen(host, *port, options.no_delay).await,
+        Address::Tcp { host, port } => Ok(tcp::listen(host, *port, options.no_delay).await?),
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::net::windows::named_pipe::{ClientOptions, NamedPipeServer, ServerOptions};
 
-use super::{Bound, Listener, Stream};
+use super::{Bound, Listener, Obstacle, Refused, Stream};
 use crate::ipc::endpoint::{pipe_name, Address};
 use crate::ipc::error::Error;
 
@@ -26,12 +26,18 @@ pub struct PipeListener {
     next: NamedPipeServer,
 }
 
-pub(super) fn listen(path: &Path) -> Result<Bound, Error> {
+pub(super) fn listen(path: &Path) -> Result<Bound, Refused> {
     let name = pipe_name(&path.to_string_lossy());
     // The first instance fails if the name is taken, which keeps another
     // process from receiving our clients.
-    let next = create(&name, true)
-        .map_err(|error| Error::os(&error, format_args!("Cannot listen on {name}")))?;
+    let next = create(&name, true).map_err(|error| Refused {
+        // Who has the name can't be looked up, only asked.
+        by: match error.kind() {
+            io::ErrorKind::PermissionDenied => Obstacle::Hub,
+            _ => Obstacle::Other,
+        },
+        error: Error::os(&error, format_args!("Cannot listen on {name}")),
+    })?;
     Ok(Bound {
         listener: Listener::Pipe(PipeListener {
             name: name.clone(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
 
 use super::bind::{self, BindError, BindOptions};
-use super::{Bound, Credentials, Listener, Stream};
+use super::{Bound, Credentials, Listener, Obstacle, Refused, Stream};
 use crate::ipc::endpoint::Address;
 use crate::ipc::error::{Error, ErrorCode};
 use crate::ipc::lock::Holder;
@@ -19,11 +19,15 @@ const BACKLOG: i32 = 4096;
 /// How long another server may take to start or stop on the same path.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
 
-pub(super) async fn listen(path: PathBuf, options: &ServerOptions) -> Result<Bound, Error> {
+pub(super) async fn listen(path: PathBuf, options: &ServerOptions) -> Result<Bound, Refused> {
     let bind_options = BindOptions {
         mode: options.socket_mode,
         cleanup: options.cleanup,
-        holder: Holder::Server,
+        holder: if options.hub {
+            Holder::Hub
+        } else {
+            Holder::Server
+        },
         lock_wait: LOCK_WAIT,
         backlog: BACKLOG,
     };
@@ -35,7 +39,10 @@ pub(super) async fn listen(path: PathBuf, options: &ServerOptions) -> Result<Bou
     })
     .await
     .map_err(|error| Error::local(ErrorCode::Internal, error.to_string()))?;
-    let (bound, insecure_directory) = bound.map_err(|error| explain(error, &shown))?;
+    let (bound, insecure_directory) = bound.map_err(|error| Refused {
+        by: obstacle(&error),
+        error: explain(error, &shown),
+    })?;
     let (listener, guard) = bound.into_parts();
     let listener = UnixListener::from_std(listener)
         .map_err(|error| Error::os(&error, format_args!("Cannot listen on {}", shown.display())))?;
@@ -56,12 +63,26 @@ fn explain(error: BindError, path: &Path) -> Error {
     )
 }
 
+fn obstacle(error: &BindError) -> Obstacle {
+    match error {
+        BindError::AddressInUse {
+            holder: Some(record),
+        } => match record.holder {
+            Holder::Hub => Obstacle::Hub,
+            Holder::Server => Obstacle::Holder,
+        },
+        BindError::AddressInUse { holder: None } => Obstacle::File,
+        _ => Obstacle::Other,
+    }
+}
+
 fn code_of(error: &BindError) -> ErrorCode {
     match error {
         BindError::PathTooLong { .. } => ErrorCode::PathTooLong,
         BindError::Nul | BindError::Abstract | BindError::NoFileName => ErrorCode::InvalidPath,
         BindError::NotASocket { .. } => ErrorCode::NotASocket,
         BindError::AddressInUse { .. } => ErrorCode::Os("EADDRINUSE"),
+        BindError::NoLock(_) => ErrorCode::Os("ENOLCK"),
         BindError::Io { source, .. } => ErrorCode::Os(crate::ipc::error::os_name(source)),
     }
 }

@@ -359,13 +359,14 @@ fn the_registration_is_json_whatever_the_profile() {
         resume: Some("r".into()),
         topics: vec!["x.*".into()],
         probe: true,
+        give_way: true,
         protocol: Some(protocol()),
     };
     let frame = |id| Frame::Register(id, Box::new(registration.clone()));
     let text = format!(
         concat!(
             r#"{{"id":"1","type":"__register__",$TIME,"payload":{{"clientId":"c","metadata":{{"b":1,"a":2}},"#,
-            r#""token":"s","resume":"r","topics":["x.*"],"probe":true,"protocol":{}}},"#,
+            r#""token":"s","resume":"r","topics":["x.*"],"probe":true,"yield":true,"protocol":{}}},"#,
             r#""headers":{{"requiresResponse":true}}}}"#
         ),
         PROTOCOL

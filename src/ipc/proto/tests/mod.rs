@@ -78,6 +78,7 @@ fn registration(client_id: &str) -> Registration {
         resume: None,
         topics: Vec::new(),
         probe: false,
+        give_way: false,
         protocol: None,
     }
 }

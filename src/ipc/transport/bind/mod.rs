@@ -38,13 +38,13 @@ pub use socket::{BoundSocket, SocketGuard};
 pub struct BindOptions {
     /// Permission bits of the socket file, set exactly, whatever the umask.
     pub mode: u32,
-    /// Whether a dead server's socket file may be replaced. A hub replaces a
-    /// dead hub's file in any case, and no other.
+    /// Whether a dead server's socket file may be replaced. A dead hub's file
+    /// is replaced in any case; a hub replaces no other.
     pub cleanup: bool,
     /// What the lock file says we are.
     pub holder: Holder,
-    /// How long to wait for a lock whose holder is starting or stopping. A
-    /// holder that serves the path is not waited for.
+    /// How long a server waits for a lock whose holder is starting or stopping.
+    /// A holder that serves the path is not waited for; a hub waits for nobody.
     pub lock_wait: Duration,
     /// Connections the kernel keeps waiting for `accept`.
     pub backlog: i32,
@@ -81,6 +81,9 @@ pub enum BindError {
         /// What is in the way.
         kind: &'static str,
     },
+    /// A hub needs the path's lock, and it can't be had here.
+    #[error("{0}")]
+    NoLock(#[source] Unavailable),
     /// A system call failed.
     #[error("{doing} failed: {source}")]
     Io {
@@ -96,6 +99,7 @@ impl BindError {
     pub fn errno(&self) -> Option<i32> {
         let errno = match self {
             BindError::AddressInUse { .. } => Errno::ADDRINUSE,
+            BindError::NoLock(_) => Errno::NOLCK,
             BindError::PathTooLong { .. } => Errno::NAMETOOLONG,
             BindError::Nul | BindError::Abstract | BindError::NoFileName => Errno::INVAL,
             BindError::NotASocket { .. } => Errno::NOTSOCK,
@@ -192,18 +196,29 @@ fn acquire(path: &Path, options: &BindOptions) -> Result<Claim, BindError> {
     loop {
         let record = match PathLock::try_acquire(path, options.holder)? {
             Attempt::Held(lock) => return Ok(Claim::Locked(lock)),
+            // Without the lock a hub could not be told to give way.
+            Attempt::Unavailable(reason) if options.holder == Holder::Hub => {
+                return Err(BindError::NoLock(reason));
+            }
             Attempt::Unavailable(reason) => return Ok(Claim::Unlocked(reason)),
             Attempt::Busy(record) => record,
         };
+        if options.holder == Holder::Hub {
+            // An election is lost at once: whoever has the lock serves soon.
+            return Err(BindError::AddressInUse { holder: record });
+        }
+        // Right after a holder was killed the lock may be its successor's, and
+        // the record still its own.
+        let holder = record.filter(|record| alive(record.pid));
         // A holder whose socket is at the path has finished starting, and has
         // not begun to stop.
-        let serving = record.and_then(|record| record.socket);
+        let serving = holder.and_then(|record| record.socket);
         let found = fs::symlink_metadata(path).ok();
         let established = serving.is_some() && found.map(|meta| FileId::of(&meta)) == serving;
         let expired = deadline.is_some_and(|deadline| Instant::now() >= deadline);
         if established || expired {
-            return match record.filter(|record| alive(record.pid)) {
-                None if !established => Ok(Claim::Unlocked(Unavailable::HeldByStranger)),
+            return match holder {
+                None => Ok(Claim::Unlocked(Unavailable::HeldByStranger)),
                 holder => Err(BindError::AddressInUse { holder }),
             };
         }
@@ -249,10 +264,9 @@ fn clear_the_way(path: &Path, options: &BindOptions, claim: &Claim) -> Result<()
         Claim::Pretended(_) => None,
         Claim::Unlocked(_) => return Err(BindError::AddressInUse { holder: None }),
     };
-    let allowed = match options.holder {
-        Holder::Server => options.cleanup,
-        Holder::Hub => left.is_some_and(|left| left.by == Holder::Hub),
-    };
+    // Nobody asked for a hub, so nobody has to clean up after one either.
+    let by_hub = left.is_some_and(|left| left.by == Holder::Hub);
+    let allowed = by_hub || (options.holder == Holder::Server && options.cleanup);
     if !allowed || !found.is_dead(left.is_some()) {
         return Err(BindError::AddressInUse { holder: None });
     }
