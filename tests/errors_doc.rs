@@ -53,7 +53,10 @@ fn codes_of_the_facade_are_listed() {
 #[test]
 fn codes_named_in_other_documents_exist() {
     let code: BTreeSet<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
-    for file in ["README.md", "index.d.ts", "docs/protocol.md"] {
+    let documents = ["README.md", "docs/protocol.md", "docs/api.md", "docs/migration.md"];
+    let declarations = ["client", "errors", "server", "smartipc", "streams"];
+    let declarations = declarations.map(|name| format!("types/{name}.d.ts"));
+    for file in documents.map(str::to_owned).into_iter().chain(declarations) {
         for name in codes_in(&read(&root().join(file))) {
             assert!(code.contains(name.as_str()), "{name} in {file}");
         }
