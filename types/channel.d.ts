@@ -1,8 +1,8 @@
 // The channel: two processes, point to point.
 
-import { AnyMessageType, HandlerResult, IIpcContract, MessageType, RequestOf, ResponseOf } from './contract';
+import { AnyMessageType, ClientHandlers, IIpcContract, MessageType, RequestOf, ResponseOf } from './contract';
 import { IIpcEventError, IpcError } from './errors';
-import { Listener, TypedEmitter } from './events';
+import { Listener, TypedEmitter, Unknown } from './events';
 import { IIpcMessageContext, IIpcRequestOptions, IpcHeaders } from './messages';
 import { IIpcMetrics, IpcCloseReason } from './metrics';
 import { IIpcChannelOptions } from './options';
@@ -53,21 +53,15 @@ export class IpcChannel<C extends IIpcContract = any> extends TypedEmitter<IIpcC
    */
   on<E extends keyof IIpcChannelEvents>(event: E, listener: Listener<IIpcChannelEvents[E]>): this;
   on<E extends keyof IIpcChannelEvents>(event: E, listener: (...args: IIpcChannelEvents[E]) => void): this;
-  on<K extends MessageType<C>>(
-    type: K,
-    handler: (payload: RequestOf<C, K>, context: IIpcMessageContext) => HandlerResult<ResponseOf<C, K>>
-  ): this;
-  on<Req = any, Res = any>(
-    type: AnyMessageType<C>,
+  on<K extends MessageType<C>>(type: K, handler: ClientHandlers<C>[K]): this;
+  on<Req = any, Res = any, T extends string = string>(
+    type: AnyMessageType<C> & Unknown<T, IIpcChannelEvents>,
     handler: (payload: Req, context: IIpcMessageContext) => Res | PromiseLike<Res>
   ): this;
   on(event: symbol, listener: (...args: any[]) => void): this;
 
   /** Sets the handler of a message type; as {@link IpcClient.onMessage}. */
-  onMessage<K extends MessageType<C>>(
-    type: K,
-    handler: (payload: RequestOf<C, K>, context: IIpcMessageContext) => HandlerResult<ResponseOf<C, K>>
-  ): void;
+  onMessage<K extends MessageType<C>>(type: K, handler: ClientHandlers<C>[K]): void;
   onMessage<Req = any, Res = any>(
     type: AnyMessageType<C>,
     handler: (payload: Req, context: IIpcMessageContext) => Res | PromiseLike<Res>

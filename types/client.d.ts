@@ -3,7 +3,7 @@
 import {
   AnyMessageType,
   AnyTopic,
-  HandlerResult,
+  ClientHandlers,
   IIpcContract,
   MessageType,
   PublishedTopic,
@@ -127,10 +127,7 @@ export class IpcClient<C extends IIpcContract = any> extends TypedEmitter<IIpcCl
    * @typeParam Res payload that it answers with
    * @throws `TypeError` or `RangeError` for a wrong type or handler
    */
-  onMessage<K extends MessageType<C>>(
-    type: K,
-    handler: (payload: RequestOf<C, K>, context: IIpcMessageContext) => HandlerResult<ResponseOf<C, K>>
-  ): void;
+  onMessage<K extends MessageType<C>>(type: K, handler: ClientHandlers<C>[K]): void;
   onMessage<Req = any, Res = any>(
     type: AnyMessageType<C>,
     handler: (payload: Req, context: IIpcMessageContext) => Res | PromiseLike<Res>

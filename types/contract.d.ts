@@ -1,6 +1,8 @@
 // Typed contracts: which messages and topics there are, and what they carry.
 // All of it is for the compiler; nothing is checked at run time.
 
+import { IIpcMessageContext } from './messages';
+
 /**
  * What two ends have agreed to say to each other. Given as a type argument to
  * `createServer`, `createClient` or `createChannel`, it types every message and
@@ -65,8 +67,26 @@ export type ResponseOf<C, K extends MessageType<C>> = PartOf<C, 'messages'>[K] e
   ? Res
   : void;
 
+/**
+ * The handlers of a server by message type. They are looked up in a map because
+ * the compiler then knows the answer when it looks at a handler, and keeps
+ * `'done'` from becoming `string`.
+ */
+export type ServerHandlers<C> = {
+  [K in MessageType<C>]: (
+    payload: RequestOf<C, K>,
+    clientId: string,
+    context: IIpcMessageContext
+  ) => HandlerResult<ResponseOf<C, K>>;
+};
+
+/** The handlers of a client or channel by message type. */
+export type ClientHandlers<C> = {
+  [K in MessageType<C>]: (payload: RequestOf<C, K>, context: IIpcMessageContext) => HandlerResult<ResponseOf<C, K>>;
+};
+
 /** What a handler may return; for a one-way message anything, for it is dropped. */
-export type HandlerResult<Res> = [Res] extends [void] ? unknown : Res | PromiseLike<Res>;
+export type HandlerResult<Res> = [Res] extends [void] ? void : Res | PromiseLike<Res>;
 
 /** `string` if the contract leaves topics open, else `never`. */
 export type AnyTopic<C> = AnyName<PartOf<C, 'topics'>>;

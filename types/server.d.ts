@@ -3,12 +3,12 @@
 import {
   AnyMessageType,
   AnyTopic,
-  HandlerResult,
   IIpcContract,
   MessageType,
   PublishedTopic,
   RequestOf,
   ResponseOf,
+  ServerHandlers,
   TopicPayload,
 } from './contract';
 import { IIpcEventError, IpcError } from './errors';
@@ -71,14 +71,7 @@ export class IpcServer<C extends IIpcContract = any> extends TypedEmitter<IIpcSe
    * @typeParam Res payload that it answers with
    * @throws `TypeError` or `RangeError` for a wrong type or handler
    */
-  onMessage<K extends MessageType<C>>(
-    type: K,
-    handler: (
-      payload: RequestOf<C, K>,
-      clientId: string,
-      context: IIpcMessageContext
-    ) => HandlerResult<ResponseOf<C, K>>
-  ): void;
+  onMessage<K extends MessageType<C>>(type: K, handler: ServerHandlers<C>[K]): void;
   onMessage<Req = any, Res = any>(
     type: AnyMessageType<C>,
     handler: (payload: Req, clientId: string, context: IIpcMessageContext) => Res | PromiseLike<Res>
