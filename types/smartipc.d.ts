@@ -115,7 +115,7 @@ export interface ISpawnAndConnectOptions extends Omit<IIpcClientOptions, 'id'> {
    */
   id?: string | undefined;
   /**
-   * Whether the client may host a server itself.
+   * Never host a hub in this process, see {@link IIpcChannelOptions.clientOnly}.
    *
    * @default true
    */
