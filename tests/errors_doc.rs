@@ -53,11 +53,11 @@ fn codes_of_the_facade_are_listed() {
 #[test]
 fn codes_named_in_other_documents_exist() {
     let code: BTreeSet<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
-    let documents = ["README.md", "docs/protocol.md", "docs/api.md", "docs/migration.md"];
-    let declarations = ["client", "errors", "server", "smartipc", "streams"];
-    let declarations = declarations.map(|name| format!("types/{name}.d.ts"));
-    for file in documents.map(str::to_owned).into_iter().chain(declarations) {
-        for name in codes_in(&read(&root().join(file))) {
+    let documents = ["README", "docs/protocol", "docs/api", "docs/migration"];
+    let declarations = ["client", "errors", "options", "server", "smartipc", "streams"];
+    let files = documents.map(|name| format!("{name}.md")).into_iter();
+    for file in files.chain(declarations.map(|name| format!("types/{name}.d.ts"))) {
+        for name in codes_in(&read(&root().join(&file))) {
             assert!(code.contains(name.as_str()), "{name} in {file}");
         }
     }
