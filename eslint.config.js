@@ -32,7 +32,7 @@ const node14Rules = {
 };
 
 module.exports = [
-  { ignores: ['**/node_modules/', 'target/', 'fuzz/', 'benchmark/results/'] },
+  { ignores: ['**/node_modules/', 'target/', '.setup/', 'fuzz/', 'benchmark/results/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
   { rules },
@@ -48,13 +48,13 @@ module.exports = [
   },
   {
     // Runs on an old Node too, to say that it is too old.
-    files: ['scripts/setup.js'],
+    files: ['scripts/setup.js', '__test__/runtimes/**/*.cjs'],
     languageOptions: { ...node14, sourceType: 'commonjs' },
     rules: node14Rules,
   },
   {
     files: ['**/*.js', '**/*.cjs'],
-    ignores: ['index.js', 'native.js', 'lib/**', 'scripts/setup.js'],
+    ignores: ['index.js', 'native.js', 'lib/**', 'scripts/setup.js', '__test__/runtimes/**'],
     languageOptions: { ecmaVersion: 2024, sourceType: 'commonjs', globals: globals.node },
   },
   {

@@ -70,7 +70,8 @@ function loadError(platform, libc, source, cause) {
 }
 
 function explain(platform, source, cause) {
-  const text = String((cause && cause.message) || cause);
+  // Without the path of the addon, which names a platform itself.
+  const text = String((cause && cause.message) || cause).replace(/\S+\.node/g, '');
   const packageName = `${name}-${platform}`;
   const rebuild = 'build it from the source repository (npm run build)';
 
@@ -87,17 +88,26 @@ function explain(platform, source, cause) {
         remedy: `${rebuild}.`,
       };
     }
+    const others = installedPlatforms();
     return {
       cause:
-        `the optional package ${packageName} isn't installed: optional dependencies were left out, ` +
-        'or node_modules or the lock file come from another platform.',
+        others.length > 0
+          ? `${packageName} isn't installed, but ${others.join(', ')} is: node_modules or the lock file come from another platform.`
+          : `the optional package ${packageName} isn't installed: optional dependencies were left out, ` +
+            'or the lock file comes from another platform, or a bundler has taken this package in (declare it external).',
       remedy: `npm install ${packageName}@${version}, or remove node_modules and install again here without --omit=optional; in a checkout: npm run build.`,
+    };
+  }
+  if (cause && cause.code === 'ERR_DLOPEN_DISABLED') {
+    return {
+      cause: 'Node was started with --no-addons, or with its permission model, which forbids addons.',
+      remedy: 'leave --no-addons out, or add --allow-addons.',
     };
   }
   if (/GLIBC(XX)?_[\d.]+|version `/.test(text)) {
     return { cause: "this system's C library is older than the one the addon was built for.", remedy: `use a newer system, or ${rebuild} here.` };
   }
-  if (/musl|libc\.so/.test(text)) {
+  if (/libc\.musl|ld-musl|ld-linux|error relocating/i.test(text)) {
     return { cause: 'the addon was built for another C library (glibc or musl) than the one of this Node.', remedy: 'remove node_modules and install again on this system.' };
   }
   if (/invalid ELF header|wrong ELF class|incompatible architecture|mach-o|not a valid Win32|cannot open shared object|file too short/i.test(text)) {
@@ -110,6 +120,18 @@ function explain(platform, source, cause) {
     return { cause: 'the system forbids to run code from that folder (a noexec mount, or a security policy).', remedy: 'install the package in another folder, or allow it.' };
   }
   return { cause: 'the file is damaged or does not fit this Node.', remedy: `install the package again, or ${rebuild}.` };
+}
+
+/** The packages of other platforms that are installed, for the message. */
+function installedPlatforms() {
+  return PLATFORMS.map((platform) => `${name}-${platform}`).filter((other) => {
+    try {
+      require.resolve(`${other}/package.json`);
+      return true;
+    } catch (_) {
+      return false;
+    }
+  });
 }
 
 function withCode(code, message) {

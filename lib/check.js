@@ -56,6 +56,18 @@ function headers(value) {
   return text === '{}' ? undefined : text;
 }
 
+function signal(value) {
+  if (value !== undefined && (value === null || typeof value.addEventListener !== 'function')) {
+    throw new TypeError(`signal must be an AbortSignal, not ${shown(value)}`);
+  }
+}
+
+/** The path of a file; the system says what is wrong with its text. */
+function path(name, value) {
+  if (typeof value !== 'string') throw new TypeError(`${name} must be a string, not ${shown(value)}`);
+  if (value === '') throw new RangeError(`${name} must not be empty`);
+}
+
 const NO_OPTIONS = { timeout: 0, signal: undefined, headers: undefined };
 
 function requestOptions(options, defaultTimeout) {
@@ -64,15 +76,12 @@ function requestOptions(options, defaultTimeout) {
     return NO_OPTIONS;
   }
   if (typeof options !== 'object') throw new TypeError(`options must be an object, not ${shown(options)}`);
-  const { signal } = options;
-  if (signal !== undefined && (signal === null || typeof signal.addEventListener !== 'function')) {
-    throw new TypeError(`signal must be an AbortSignal, not ${shown(signal)}`);
-  }
+  signal(options.signal);
   return {
     timeout: options.timeout === undefined ? defaultTimeout : time('timeout', options.timeout),
-    signal,
+    signal: options.signal,
     headers: headers(options.headers),
   };
 }
 
-module.exports = { handler, headers, requestOptions, shown, string, time, topic, type };
+module.exports = { handler, headers, path, requestOptions, shown, signal, string, time, topic, type };

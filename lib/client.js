@@ -4,16 +4,16 @@ const native = require('../native');
 const check = require('./check');
 const { DRIVER } = require('./driver');
 const { encode } = require('./codec');
-const { Endpoint } = require('./endpoint');
 const { IpcError, fromNative } = require('./errors');
 const { mailbox } = require('./mailbox');
 const options = require('./options');
 const { headersAt, jsonAt, payloadAt } = require('./payload-at');
 const { Peer } = require('./peer');
 const R = require('./records');
+const { Streaming } = require('./streams/streaming');
 const { Subscriptions } = require('./subscriptions');
 
-class IpcClient extends Endpoint {
+class IpcClient extends Streaming {
   /** @param {any} given see `IIpcClientOptions` */
   constructor(given) {
     const { native: nativeOptions, settings } = options.client(given);
@@ -24,6 +24,8 @@ class IpcClient extends Endpoint {
     /** @type {Peer | undefined} the server, while connected */
     this._server = undefined;
     this._subscriptions = new Subscriptions();
+    /** Who waits for a connection: streams can't be queued as messages are. */
+    this._hopeful = [];
     this._connecting = undefined;
     this._leaving = undefined;
     /** Counts connects and disconnects, so that the last one wins. */
@@ -77,7 +79,7 @@ class IpcClient extends Endpoint {
     try {
       await this._settles((op) => native.connect(this._number, op, wait));
     } catch (error) {
-      if (this._state === 'connecting') this._become('idle');
+      if (this._state === 'connecting') this._become('idle', error);
       throw error;
     }
   }
@@ -198,6 +200,31 @@ class IpcClient extends Endpoint {
     });
   }
 
+  /**
+   * Sends a stream; resolves when the server has read all of it.
+   *
+   * @param {any} readable a Readable, a ReadableStream, an iterable of bytes
+   * @param {any} [streamOptions]
+   */
+  sendStream(readable, streamOptions) {
+    return this._sendStream(undefined, readable, streamOptions);
+  }
+
+  /** Sends a file; resolves when the server has taken all of it. */
+  sendFile(filePath, streamOptions) {
+    return this._sendFile(undefined, filePath, streamOptions);
+  }
+
+  /** Gives up a stream that we send; whether there was one. */
+  cancelOutgoingStream(streamId) {
+    return this._cancelOutgoing(streamId, undefined);
+  }
+
+  /** Gives up a stream that the server sends; whether there was one. */
+  cancelIncomingStream(streamId) {
+    return this._cancelIncoming(this._server, streamId);
+  }
+
   getStats() {
     const stats = this._stats();
     return {
@@ -233,6 +260,7 @@ class IpcClient extends Endpoint {
         this._server = new Peer(conn, this._clientId, told);
         if (this._state !== 'leaving') this._become('connected');
         this._settleEarly(this._server);
+        for (const { resolve } of this._hopeful.splice(0)) resolve(this._server);
         this._emit('connect');
         return;
       case R.DISCONNECTED:
@@ -242,7 +270,7 @@ class IpcClient extends Endpoint {
         this._emit('reconnecting', told.attempt, told.delay);
         return;
       case R.GAVE_UP:
-        if (this._state === 'reconnecting') this._become('lost');
+        if (this._state === 'reconnecting') this._become('lost', fromNative(JSON.stringify(told)));
         this._report(fromNative(JSON.stringify(told)));
         return;
       case R.HEARTBEAT_TIMEOUT: {
@@ -316,10 +344,21 @@ class IpcClient extends Endpoint {
     }
   }
 
-  _become(state) {
+  /** The server, or a promise of it while a connection is on its way. */
+  _readyPeer() {
+    const unready = this._prepare();
+    if (unready !== undefined) throw unready;
+    if (this._server !== undefined) return this._server;
+    return new Promise((resolve, reject) => this._hopeful.push({ resolve, reject }));
+  }
+
+  _become(state, why) {
     this._state = state;
     this._closing = state === 'leaving' || state === 'ended';
     this._updateKeepAlive();
+    if (!this._closing && state !== 'idle' && state !== 'lost') return;
+    const error = why || new IpcError('IPC_ERR_DISCONNECTED', 'The client was disconnected');
+    for (const { reject } of this._hopeful.splice(0)) reject(error);
   }
 }
 

@@ -10,8 +10,28 @@ const JSON_TEXT = 1;
 const CLONE = 2;
 const BYTES = 3;
 
-/** The structured clone format of this Node: second byte of what it writes. */
-const CLONE_VERSION = v8.serialize(0)[1];
+/** Where the versions of another engine's structured clone format begin. */
+const OTHER_FORMAT = 0x10000;
+
+/**
+ * The structured clones that this runtime writes and reads: V8's version, or,
+ * under Bun, that of JavaScriptCore above `OTHER_FORMAT`.
+ */
+const CLONE_VERSION = cloneVersion(v8.serialize(0));
+
+/** @param {Buffer} written any structured clone */
+function cloneVersion(written) {
+  // V8 begins with a mark and its version, JavaScriptCore with its version.
+  return written[0] === 0xff ? written[1] : OTHER_FORMAT + written.readUInt16LE(0);
+}
+
+/**
+ * Whether a peer that reads clones of one version can read those of another:
+ * an engine reads its own older ones, and nothing of another engine.
+ */
+function readsClones(peerVersion, version) {
+  return peerVersion >= OTHER_FORMAT === version >= OTHER_FORMAT && peerVersion >= version;
+}
 
 // What `encode` made, instead of an object per call.
 const encoded = { tag: NONE, data: /** @type {string | Uint8Array} */ (''), units: 0 };
@@ -68,4 +88,4 @@ function decode(tag, data) {
   }
 }
 
-module.exports = { CLONE_VERSION, JSON_TEXT, encode, decode };
+module.exports = { CLONE_VERSION, JSON_TEXT, encode, decode, readsClones };

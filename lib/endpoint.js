@@ -98,7 +98,8 @@ class Endpoint extends Outbound {
         this._report(fromNative(jsonAt(at, heads, text, extras)));
         return;
       default:
-        this._onOther(kind, conn, id, at, heads, text, extras);
+        if (kind >= R.STREAM_OPEN) this._onStream(kind, conn, id, at, heads, text, extras);
+        else this._onOther(kind, conn, id, at, heads, text, extras);
     }
   }
 
@@ -249,6 +250,8 @@ class Endpoint extends Outbound {
   _call(_handler, _payload, _peer, _context) {
     return undefined;
   }
+
+  _onStream(_kind, _conn, _id, _at, _heads, _text, _extras) {}
 
   _onOther(_kind, _conn, _id, _at, _heads, _text, _extras) {}
 }

@@ -2,7 +2,7 @@
 
 const native = require('../native');
 const check = require('./check');
-const { encode } = require('./codec');
+const { encode, readsClones } = require('./codec');
 const { fromNative, IpcError } = require('./errors');
 const { NativeEndpoint } = require('./lifetime');
 const { markDirty } = require('./mailbox');
@@ -113,7 +113,7 @@ class Outbound extends NativeEndpoint {
 
   _mayClone(peer) {
     const { advanced, cloneVersion } = this._settings;
-    return advanced && (peer === undefined || peer.cloneVersion >= cloneVersion);
+    return advanced && (peer === undefined || readsClones(peer.cloneVersion, cloneVersion));
   }
 
   /** Settles the calls that were faster than the record of the connection. */

@@ -16,6 +16,9 @@ class Peer {
     this.running = new Map();
     /** One-way calls that wait for the queue to get shorter. */
     this.waiters = [];
+    /** Streams by number: those we send, those it sends. */
+    this.outgoing = new Map();
+    this.incoming = new Map();
   }
 }
 

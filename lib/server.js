@@ -4,7 +4,6 @@ const native = require('../native');
 const check = require('./check');
 const { DRIVER } = require('./driver');
 const { encode } = require('./codec');
-const { Endpoint } = require('./endpoint');
 const { IpcError, fromNative } = require('./errors');
 const { mailbox, markDirty } = require('./mailbox');
 const options = require('./options');
@@ -12,8 +11,9 @@ const { jsonAt } = require('./payload-at');
 const { Peer } = require('./peer');
 
 const R = require('./records');
+const { Streaming } = require('./streams/streaming');
 
-class IpcServer extends Endpoint {
+class IpcServer extends Streaming {
   /** @param {any} given see `IIpcServerOptions` */
   constructor(given) {
     const { native: nativeOptions, settings } = options.server(given);
@@ -242,9 +242,32 @@ class IpcServer extends Endpoint {
     };
   }
 
-  // Streams come with a later version.
-  cancelIncomingStreamFromClient(_clientId, _streamId) {
-    throw new IpcError('IPC_ERR_UNSUPPORTED', 'Streams are not available yet in this version');
+  /**
+   * Sends a stream to one client; resolves when the client has read all of it.
+   *
+   * @param {string} clientId
+   * @param {any} readable a Readable, a ReadableStream, an iterable of bytes
+   * @param {any} [streamOptions]
+   */
+  sendStreamToClient(clientId, readable, streamOptions) {
+    return this._sendStream(clientId, readable, streamOptions);
+  }
+
+  /** Sends a file to one client; resolves when the client has taken all of it. */
+  sendFileToClient(clientId, filePath, streamOptions) {
+    return this._sendFile(clientId, filePath, streamOptions);
+  }
+
+  /** Gives up a stream that a client sends; whether there was one. */
+  cancelIncomingStreamFromClient(clientId, streamId) {
+    check.string('clientId', clientId);
+    return this._cancelIncoming(this._clients.get(clientId), streamId);
+  }
+
+  /** Gives up a stream to a client; whether there was one. */
+  cancelOutgoingStreamToClient(clientId, streamId) {
+    check.string('clientId', clientId);
+    return this._cancelOutgoing(streamId, clientId);
   }
 
   // For the endpoint ----------------------------------------------------------
@@ -255,6 +278,13 @@ class IpcServer extends Endpoint {
 
   _peer(conn) {
     return this._peers.get(conn);
+  }
+
+  _readyPeer(clientId) {
+    check.string('clientId', clientId);
+    const peer = this._clients.get(clientId);
+    if (peer === undefined) throw this._unknown(clientId);
+    return peer;
   }
 
   _call(handler, payload, peer, context) {

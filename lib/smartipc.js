@@ -3,6 +3,7 @@
 const { IpcClient } = require('./client');
 const { IpcServer } = require('./server');
 const { spawnAndConnect } = require('./spawn');
+const { pipeStreamToFile } = require('./streams/save');
 const { waitForServer } = require('./wait');
 
 /** The entry point: makes servers and clients, and helps tests. */
@@ -25,6 +26,11 @@ class SmartIpc {
   /** Runs a server script in a child process and connects a client to it. */
   static spawnAndConnect(options) {
     return spawnAndConnect(options);
+  }
+
+  /** Saves a stream under a path, all or nothing. */
+  static pipeStreamToFile(readable, filePath, options) {
+    return pipeStreamToFile(readable, filePath, options);
   }
 }
 

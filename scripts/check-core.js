@@ -186,7 +186,7 @@ function read(file) {
 
 /** Every file of the project, as paths with forward slashes. */
 function walk(folder, prefix = '') {
-  const skip = new Set(['node_modules', 'target', '.git', 'results', 'corpus', 'artifacts']);
+  const skip = new Set(['node_modules', 'target', '.git', '.setup', 'results', 'corpus', 'artifacts']);
   return fs.readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     if (entry.isDirectory()) return skip.has(entry.name) ? [] : walk(path.join(folder, entry.name), `${prefix}${entry.name}/`);
     return entry.isFile() ? [`${prefix}${entry.name}`] : [];

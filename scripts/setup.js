@@ -303,7 +303,7 @@ function compareVersions(a, b) {
   return 0;
 }
 
-module.exports = { root, ALIAS, SetupError, setup, checkNode, checkTools, cargoEnv, installModules, linkAlias, buildAddon, platformName, runMain, ending };
+module.exports = { root, ALIAS, SetupError, setup, checkNode, checkTools, cargoEnv, installModules, linkAlias, buildAddon, npm, platformName, runMain, ending };
 
 if (require.main === module) {
   runMain(() => setup({ modules: !process.argv.includes('--build') }));

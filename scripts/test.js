@@ -25,6 +25,8 @@ const STEPS = [
   { id: 'tsc', title: 'tsc, facade', modules: true, command: () => tool('typescript', 'bin/tsc', '--project', 'tsconfig.json') },
   { id: 'tsc-test', title: 'tsc, tests', modules: true, command: () => tool('typescript', 'bin/tsc', '--project', 'tsconfig.test.json') },
   { id: 'ava', title: 'ava', modules: true, addon: true, command: (args) => tool('ava', 'entrypoints/cli.mjs', '--tap', ...args), count: countTap },
+  { id: 'runtimes', title: 'other runtimes', modules: true, addon: true, command: () => matrix('run.js', '--only=14,20,24,bun'), count: countLastLine },
+  { id: 'modules', title: 'compilers and bundlers', modules: true, addon: true, command: () => matrix('modules.js'), count: countLastLine },
 ];
 
 runMain(async () => {
@@ -131,6 +133,20 @@ function countTap(output) {
   const names = bad.filter((title) => !title.endsWith(ANNOUNCED));
   const announced = bad.length - names.length;
   return { passed: total('pass'), failed: total('fail') - announced, skipped: total('skip') + announced, names };
+}
+
+/** Takes the totals from the last line of a script of ours. */
+function countLastLine(output) {
+  const found = [...output.matchAll(/^(\d+) passed, (\d+) failed$/gm)].pop() || [];
+  const missing = output.match(/^NOT RUN\b/gm) || [];
+  const names = [...output.matchAll(/^not ok \d+ - (.*)$/gm)].map((match) => match[1]);
+  return { passed: Number(found[1] || 0), failed: Number(found[2] || 0), skipped: missing.length, names };
+}
+
+/** What fetches programs; SMARTIPC_RUNTIMES=required makes one that can't be fetched a failure. */
+function matrix(script, ...args) {
+  const command = [process.execPath, path.join(__dirname, 'runtimes', script), '--no-build', ...args];
+  return process.env.SMARTIPC_RUNTIMES === 'required' ? command : [...command, '--allow-missing'];
 }
 
 function cargo(...args) {

@@ -118,9 +118,19 @@ fn codes_in(text: &str) -> BTreeSet<String> {
 
 /// The JavaScript around the addon.
 fn facade() -> Vec<PathBuf> {
-    let lib = fs::read_dir(root().join("lib")).unwrap();
-    let mut files: Vec<PathBuf> = lib.map(|entry| entry.unwrap().path()).collect();
-    files.push(root().join("native.js"));
+    let mut files = vec![root().join("native.js")];
+    let mut folders = vec![root().join("lib")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let kind = if path.is_dir() {
+                &mut folders
+            } else {
+                &mut files
+            };
+            kind.push(path);
+        }
+    }
     files.sort();
     files
 }

@@ -19,7 +19,7 @@ use document::{document, rows, sections};
 use frames::{decode, encoded, framed, variant, ALL_VARIANTS};
 
 /// Control types of the JSON profile, with the frame that each stands for.
-const CONTROL_TYPES: [(&str, &str); 9] = [
+const CONTROL_TYPES: [(&str, &str); 16] = [
     ("__register__", "Register"),
     ("__register___response", "Registered"),
     ("__cancel__", "Cancel"),
@@ -29,6 +29,13 @@ const CONTROL_TYPES: [(&str, &str); 9] = [
     ("__heartbeat__", "Ping"),
     ("__heartbeat_response__", "Pong"),
     ("__goaway__", "GoAway"),
+    ("__stream_init__", "StreamOpen"),
+    ("__stream_chunk__", "StreamData"),
+    ("__stream_end__", "StreamEnd"),
+    ("__stream_error__", "StreamError"),
+    ("__stream_cancel__", "StreamCancel"),
+    ("__stream_credit__", "StreamCredit"),
+    ("__stream_done__", "StreamDone"),
 ];
 
 #[test]
@@ -51,7 +58,7 @@ fn hex_examples_decode_and_encode_to_the_same_bytes() {
             count += 1;
         }
     }
-    assert!(count >= 17, "only {count} examples found");
+    assert!(count >= 25, "only {count} examples found");
 }
 
 #[test]
@@ -71,7 +78,7 @@ fn json_examples_decode_and_encode_to_the_same_text() {
             count += 1;
         }
     }
-    assert!(count >= 19, "only {count} examples found");
+    assert!(count >= 27, "only {count} examples found");
 }
 
 #[test]
@@ -173,7 +180,7 @@ fn every_control_type_has_a_row_and_an_example() {
     }
     // A name that is none of them is skipped: the list is complete as far as
     // the decoder can be asked.
-    let unknown = decode(&framed(br#"{"type":"__stream_init__","payload":{}}"#)).unwrap();
+    let unknown = decode(&framed(br#"{"type":"__stream_pause__","payload":{}}"#)).unwrap();
     assert_eq!(variant(&unknown), "Ignored");
 }
 
@@ -238,11 +245,11 @@ fn limits_are_those_of_the_code() {
             format!("{} bytes", limits.max_message_size),
         ),
         (
-            "type, topic, client id, request id",
+            "type, topic, client id, request id, stream id, stream name",
             format!("{MAX_NAME} bytes"),
         ),
         (
-            "headers of one message; each text of FAILED and GOAWAY",
+            "headers of one message; each text of FAILED, GOAWAY, STREAM_ERROR and STREAM_CANCEL",
             format!("{MAX_HEADERS} bytes"),
         ),
         ("segments of a topic", MAX_SEGMENTS.to_string()),
@@ -256,6 +263,11 @@ fn limits_are_those_of_the_code() {
             "subscriptions of a connection",
             limits.subscriptions.to_string(),
         ),
+        (
+            "streams of a connection, each direction (`maxConcurrentStreams`)",
+            limits.streams.to_string(),
+        ),
+        ("`streamWindow`", limits.stream_window.to_string()),
         (
             "time for the registration",
             format!("{} s", limits.handshake_timeout.as_secs()),
@@ -308,7 +320,7 @@ fn an_example_cut_short_is_an_error() {
             .filter(|bytes| bytes.len() > 6 && bytes[4] < 0x18)
         {
             let body = &bytes[4..];
-            let fields = matches!(body[0], 0x01..=0x03 | 0x08 | 0x0b | b'{');
+            let fields = matches!(body[0], 0x01..=0x03 | 0x08 | 0x0b | 0x11 | 0x12 | b'{');
             // A body's payload may be any length; a single field may not.
             let cut = if fields {
                 &body[..2]

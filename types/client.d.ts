@@ -187,8 +187,9 @@ export class IpcClient<C extends IIpcContract = any> extends TypedEmitter<IIpcCl
    *
    * Rejects with
    * - what the source fails with, as it is;
-   * - `IPC_ERR_STREAM_CANCELLED` when either side cancelled it, `IPC_ERR_ABORTED`
-   *   when the `signal` fired;
+   * - `IPC_ERR_STREAM_CANCELLED` when either side cancelled it, with the name
+   *   `AbortError` when the `signal` fired;
+   * - the `code` of what the receiver destroyed its Readable with;
    * - `IPC_ERR_STREAM_REFUSED` when nobody there listens to `stream`;
    * - `IPC_ERR_TOO_MANY_STREAMS`, with the limit in the text;
    * - `IPC_ERR_STREAM_IN_USE` when another with this `streamId` is open;
@@ -202,17 +203,17 @@ export class IpcClient<C extends IIpcContract = any> extends TypedEmitter<IIpcCl
    * await client.sendStream(fs.createReadStream('in.csv'), { meta: { name: 'in.csv' } });
    * ```
    */
-  sendStream(source: IpcStreamSource, options?: IIpcStreamOptions): IIpcOutgoingStream;
+  sendStream(readable: IpcStreamSource, options?: IIpcStreamOptions): IIpcOutgoingStream;
 
   /**
    * Sends a file to the server. As {@link IpcClient.sendStream}, with `type`,
    * `basename` and `size` in `meta`, and faster.
    *
    * Rejects as {@link IpcClient.sendStream}, with the errno of the operating system
-   * (`ENOENT`, `EACCES`), `IPC_ERR_NOT_A_FILE` for a folder or device, and
+   * (`ENOENT`, `EACCES`, `EISDIR`), `IPC_ERR_NOT_A_FILE` for a pipe or device, and
    * `IPC_ERR_FILE_CHANGED` when it grows or shrinks meanwhile.
    */
-  sendFile(path: string, options?: IIpcStreamOptions): IIpcOutgoingStream;
+  sendFile(filePath: string, options?: IIpcStreamOptions): IIpcOutgoingStream;
 
   /**
    * Cancels a stream that is being sent: its promise rejects with
@@ -287,7 +288,7 @@ export interface IIpcClientStats {
   connected: boolean;
   /** Attempts of the present, or else the last, reconnect. */
   reconnectAttempts: number;
-  /** What waits for the socket, such as `tokio`. For diagnosis. */
+  /** What waits for the socket once it is registered: `loop` or `tokio`, as on a server. */
   driver: string;
   /** Counters of all connections together. */
   metrics: IIpcMetrics;

@@ -57,6 +57,7 @@ export interface IIpcMetrics {
  * - `idle_timeout`: nothing was received for `clientIdleTimeout`.
  * - `incompatible`: no common protocol version.
  * - `refused`: the registration was refused for another reason.
+ * - `yielded`: the hub has given its path to a server, which is about to listen.
  */
 export type IpcCloseReason =
   | 'local'
@@ -82,5 +83,6 @@ export type IpcCloseReason =
   | 'max_connections'
   | 'idle_timeout'
   | 'incompatible'
-  | 'refused';
+  | 'refused'
+  | 'yielded';
 

@@ -99,6 +99,13 @@ export interface IIpcChannelOptions extends IIpcTransportOptions {
    */
   clientOnly?: boolean | undefined;
   /**
+   * Permissions of the socket file, 0 to 0o777: of a server, of a channel that
+   * listens, and of the hub that a client hosts. Unix only.
+   *
+   * @default 0o600
+   */
+  socketMode?: number | undefined;
+  /**
    * Whether a lost connection is won back.
    *
    * @default true
@@ -198,12 +205,6 @@ export interface IIpcServerOptions
    * @default false
    */
   autoCleanupSocketFile?: boolean | undefined;
-  /**
-   * Permissions of the socket file, 0 to 0o777. Unix only.
-   *
-   * @default 0o600
-   */
-  socketMode?: number | undefined;
   /**
    * What a client gets that does not keep up with broadcasts and topics:
    * `'disconnect'` after `writeTimeout` without progress; `'drop-oldest'` leaves

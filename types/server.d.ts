@@ -157,14 +157,14 @@ export class IpcServer<C extends IIpcContract = any> extends TypedEmitter<IIpcSe
    *
    * Rejects with `IPC_ERR_UNKNOWN_CLIENT` and as {@link IpcClient.sendStream}.
    */
-  sendStreamToClient(clientId: string, source: IpcStreamSource, options?: IIpcStreamOptions): IIpcOutgoingStream;
+  sendStreamToClient(clientId: string, readable: IpcStreamSource, options?: IIpcStreamOptions): IIpcOutgoingStream;
 
   /**
    * Sends a file to one client, as {@link IpcClient.sendFile} does.
    *
    * Rejects with `IPC_ERR_UNKNOWN_CLIENT` and as {@link IpcClient.sendFile}.
    */
-  sendFileToClient(clientId: string, path: string, options?: IIpcStreamOptions): IIpcOutgoingStream;
+  sendFileToClient(clientId: string, filePath: string, options?: IIpcStreamOptions): IIpcOutgoingStream;
 
   /**
    * Cancels a stream that a client is sending: the client's promise rejects with
@@ -267,7 +267,11 @@ export interface IIpcServerStats {
   connectedClients: number;
   /** Clients that have connected so far, reconnects included. */
   totalConnections: number;
-  /** What waits for the sockets, such as `tokio`. For diagnosis. */
+  /**
+   * What waits for the sockets of registered clients: `loop`, the event loop of Node
+   * (the default on Linux and macOS), or `tokio`, a thread of the addon (Windows,
+   * Bun, Deno). For diagnosis; the environment variable `SMARTIPC_DRIVER` chooses.
+   */
   driver: string;
   /** Counters of all connections together. */
   metrics: IIpcMetrics;

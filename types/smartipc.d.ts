@@ -79,7 +79,7 @@ export class SmartIpc {
    */
   static pipeStreamToFile(
     readable: NodeJS.ReadableStream,
-    path: string,
+    filePath: string,
     options?: IPipeStreamToFileOptions
   ): Promise<void>;
 }

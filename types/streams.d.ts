@@ -5,13 +5,14 @@ import { Readable } from 'stream';
 import { IpcAbortSignal, IIpcAbortSignalLike, IpcHeaders } from './messages';
 
 /**
- * What can be sent as a stream: a Node or web stream of bytes or text, or
- * anything that gives Buffers, Uint8Arrays or strings one after the other. Text
- * is sent as UTF-8.
+ * What can be sent as a stream: a Node or web stream of bytes or text, anything
+ * that gives Buffers, Uint8Arrays or strings one after the other, or bytes. Text is
+ * sent as UTF-8.
  */
 export type IpcStreamSource =
   | NodeJS.ReadableStream
   | IIpcWebStreamLike
+  | Uint8Array
   | AsyncIterable<Uint8Array | string>
   | (Iterable<Uint8Array | string> & object);
 
@@ -41,7 +42,7 @@ export interface IIpcStreamOptions {
    */
   headers?: IpcHeaders | undefined;
   /**
-   * Largest piece that is sent at once, in bytes.
+   * Largest piece that is sent at once, in bytes; 1 to 1 MiB, more counts as that.
    *
    * @default 65536
    */
@@ -52,7 +53,7 @@ export interface IIpcStreamOptions {
    * @default a new one
    */
   streamId?: string | undefined;
-  /** Cancels the stream: it rejects with `IPC_ERR_ABORTED`. */
+  /** Cancels the stream: it rejects with `IPC_ERR_STREAM_CANCELLED` and the name `AbortError`. */
   signal?: IpcAbortSignal | IIpcAbortSignalLike | undefined;
   /** Called as bytes leave, at most once per chunk. What it throws is uncaught. */
   onProgress?: ((progress: IIpcStreamProgress) => void) | undefined;
@@ -68,8 +69,8 @@ export interface IIpcStreamProgress {
 
 /**
  * The promise of a stream that is being sent. It resolves when the receiver has
- * read everything out of its Readable; of a file, also when the receiver has it
- * under its name.
+ * read everything out of its Readable, or has it in a file under its name. When
+ * nobody awaits it, its failure is an `error` event.
  */
 export interface IIpcOutgoingStream extends Promise<void> {
   /** What `cancelOutgoingStream` takes. */
@@ -128,6 +129,6 @@ export interface IPipeStreamToFileOptions {
    * @default 0o666
    */
   mode?: number | undefined;
-  /** Called as bytes reach the file, at most once per chunk. What it throws is uncaught. */
+  /** Called as bytes reach the file, at most once per chunk. What it throws fails the call. */
   onProgress?: ((progress: IIpcStreamProgress) => void) | undefined;
 }

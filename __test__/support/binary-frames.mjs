@@ -14,6 +14,13 @@ const FIELDS = {
   PING: [0x0e, { id: 'varint' }],
   PONG: [0x0f, { id: 'varint' }],
   GOAWAY: [0x10, { reason: 'byte', message: 'text' }],
+  STREAM_OPEN: [0x11, { id: 'varint', name: 'text', body: 'body' }],
+  STREAM_DATA: [0x12, { id: 'varint', data: 'rest' }],
+  STREAM_END: [0x13, { id: 'varint' }],
+  STREAM_ERROR: [0x14, { id: 'varint', message: 'text', name: 'text', code: 'text' }],
+  STREAM_CANCEL: [0x15, { id: 'varint', message: 'text', name: 'text', code: 'text' }],
+  STREAM_CREDIT: [0x16, { id: 'varint', bytes: 'varint' }],
+  STREAM_DONE: [0x17, { id: 'varint' }],
 };
 
 const HAS_HEADERS = 0x08;
@@ -23,6 +30,7 @@ const PLAIN_BYTES = 3;
 
 const writers = {
   byte: (value) => Buffer.from([value]),
+  rest: (value) => value,
   varint(value) {
     const bytes = [];
     let rest = BigInt(value);
@@ -66,6 +74,11 @@ class Reader {
       if (byte < 0x80) return Number(value);
     }
     throw new RangeError('the number is too long');
+  }
+
+  rest() {
+    if (this.at === this.bytes.length) throw new RangeError('no bytes');
+    return this.take(this.bytes.length - this.at);
   }
 
   text() {

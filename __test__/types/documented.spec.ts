@@ -97,8 +97,8 @@ const OPTIONS: Record<string, { type: string; make: (options: any) => unknown; g
     make: (options) => pkg.SmartIpc.pipeStreamToFile(Readable.from([]), '/nowhere/out.bin', options),
   },
 };
-/** Passed on as they are. */
-const UNCHECKED = ['spawnOptions'];
+/** Passed on as they are: to `spawn`, and to `JSON.stringify`. */
+const UNCHECKED = ['spawnOptions', 'meta'];
 
 for (const [name, { type, make, given }] of Object.entries(OPTIONS)) {
   test(`${name}: a wrong value of every declared option is refused by its name`, async (t) => {
@@ -138,7 +138,7 @@ test('the events that are emitted are those declared', (t) => {
   const files = fs.readdirSync(new URL('../../lib', import.meta.url), { recursive: true }).map(String);
   const emitted = files
     .filter((file) => file.endsWith('.js'))
-    .flatMap((file) => [...read(`lib/${file}`).matchAll(/\b(?:this|client|server|readable)\._?emit\('(\w+)'/g)])
+    .flatMap((file) => [...read(`lib/${file}`).matchAll(/\b(?:this|client|server|channel|readable)\._?emit\('(\w+)'/g)])
     .map(([, event]) => event);
   t.deepEqual(sorted(emitted), sorted(types.flatMap(ownNames)));
 });

@@ -47,6 +47,7 @@ const channel: Required<IIpcChannelOptions> = {
   ...transport,
   ...heartbeats,
   clientOnly: true,
+  socketMode: 0o600,
   autoReconnect: true,
   reconnectDelay: 1000,
   maxReconnectDelay: 30000,

@@ -169,7 +169,9 @@ const malformed: [string, number[], number][] = [
   ['bytes without an encoding', [0x01, 1, 0x61, 0, 0x31], 7],
   ['bytes after the fields', [0x0e, 1, 1], 7],
   ['a topic to the server', [0x0b, 1, 0x61, 0, 0], 7],
-  ['a kind of streams', [0x17, 1], 7],
+  ['a piece of a stream without bytes', [0x12, 1], 7],
+  ['a stream with the id 0', [0x11, 0, 1, 0x61, 0], 7],
+  ['metadata that is plain bytes', [0x11, 1, 1, 0x61, 3, 0], 7],
   ['JSON that is not UTF-8', [0x01, 1, 0x61, 1, 0x22, 0xff, 0x22], 9],
   ['headers that are an array', [0x01, 1, 0x61, 0x08, 2, 0x5b, 0x5d], 10],
 ];

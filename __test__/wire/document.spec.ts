@@ -3,6 +3,7 @@
 import fs from 'fs';
 import test from 'ava';
 import { decodeBinary, encodeBinary } from '../support/binary-frames.mjs';
+import { recorder } from '../support/helpers.cjs';
 import { frame } from '../support/raw-peer.mjs';
 import { wireServer } from '../support/wire.mjs';
 
@@ -25,12 +26,12 @@ const examples = blocks('hex').map(({ title, content }) => ({
 const binary = examples.filter(({ bytes }) => bytes[4] !== 0x7b && bytes[4] < 0x18);
 
 test('every example is one complete frame', (t) => {
-  t.true(examples.length >= 17);
+  t.true(examples.length >= 25);
   for (const { title, bytes } of examples) t.is(bytes.readUInt32BE(), bytes.length - 4, title);
 });
 
 test('the binary examples read and write as the text says', (t) => {
-  t.true(binary.length >= 15);
+  t.true(binary.length >= 23);
   for (const { title, bytes } of binary) {
     const decoded = decodeBinary(bytes.subarray(4));
     t.true(title.startsWith(decoded.kind), `${title}: ${decoded.kind}`);
@@ -45,11 +46,18 @@ test('the comments beside the bytes are right', (t) => {
   t.deepEqual(example('FAILED'), { kind: 'FAILED', id: 300, message: 'no', name: 'RangeError', code: 'E_NO' });
   t.deepEqual(example('CREDIT'), { kind: 'CREDIT', messages: 1280, bytes: 8450000 });
   t.deepEqual(example('GOAWAY'), { kind: 'GOAWAY', reason: 19, message: 'bye' });
+  const meta = { payload: { size: 1000 }, headers: undefined };
+  t.deepEqual(example('STREAM_OPEN'), { kind: 'STREAM_OPEN', id: 300, name: 'upload-7', body: meta });
+  t.deepEqual(example('STREAM_DATA'), { kind: 'STREAM_DATA', id: 300, data: Buffer.from([0, 255, 10]) });
+  t.deepEqual(example('STREAM_ERROR'), { kind: 'STREAM_ERROR', id: 300, message: 'disk failed', name: 'Error', code: 'EIO' });
+  t.deepEqual(example('STREAM_CANCEL'), { kind: 'STREAM_CANCEL', id: 300, message: 'full', name: 'Error', code: '' });
+  t.deepEqual(example('STREAM_CREDIT'), { kind: 'STREAM_CREDIT', id: 300, bytes: 1310720 });
+  t.deepEqual(example('STREAM_DONE'), { kind: 'STREAM_DONE', id: 300 });
 });
 
 test('the JSON examples are envelopes', (t) => {
   const envelopes = blocks('json');
-  t.true(envelopes.length >= 19);
+  t.true(envelopes.length >= 27);
   for (const { title, content } of envelopes) {
     const { id, type, timestamp } = JSON.parse(content);
     t.deepEqual([typeof id, typeof type, typeof timestamp], ['string', 'string', 'number'], title);
@@ -84,6 +92,18 @@ test('the server takes the examples of a client', async (t) => {
   const answer = await peer.expectFrame(({ correlationId }) => correlationId === '7');
   t.is(answer.type, 'add_response');
   t.is(answer.payload, 3);
+  // The stream of the examples: three bytes.
+  const streamed = recorder();
+  wire.server.on('stream', async (info: any, readable: any) => {
+    const pieces = [];
+    for await (const piece of readable) pieces.push(piece);
+    streamed(info, Buffer.concat(pieces));
+  });
+  for (const type of ['init', 'chunk', 'end']) await send(`__stream_${type}__`);
+  t.deepEqual((await peer.expectFrame(({ type }) => type === '__stream_done__')).payload, { streamId: '1' });
+  const meta = { type: 'file', basename: 'a.bin', size: 3 };
+  const info = { streamId: 'upload-7', meta, headers: { trace: 't-1' }, clientId: 'py-1' };
+  t.deepEqual(await streamed.until(1), [[info, Buffer.from([0, 255, 10])]]);
   const left = wire.leaving('py-1');
   await send('__goaway__');
   await left;

@@ -30,7 +30,7 @@ const hostile: [string, Buffer, string][] = [
   ['a number', frame('1'), 'protocol_error'],
   ['a kind that is never used', frame(Buffer.from([0x0d, 1])), 'protocol_error'],
   ['a binary message without its fields', frame(Buffer.from([0x01])), 'protocol_error'],
-  ['a kind reserved for streams', frame(Buffer.from([0x11, 1])), 'protocol_error'],
+  ['a stream without its fields', frame(Buffer.from([0x11, 1])), 'protocol_error'],
   ['a payload that is not UTF-8', frame(Buffer.from('{"type":"note","payload":"\xff\xfe"}', 'latin1')), 'bad_json'],
   ['a type that is not UTF-8', frame(Buffer.from('{"type":"\x80"}', 'latin1')), 'bad_json'],
   ['UTF-8 of a surrogate', frame(Buffer.from('{"type":"note","payload":"\xed\xa0\xbd"}', 'latin1')), 'bad_json'],

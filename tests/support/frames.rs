@@ -37,7 +37,7 @@ pub(crate) fn encoded(frame: &Frame, profile: Profile) -> Vec<u8> {
 }
 
 /// All that [`variant`] gives.
-pub(crate) const ALL_VARIANTS: [&str; 16] = [
+pub(crate) const ALL_VARIANTS: [&str; 23] = [
     "Register",
     "Registered",
     "Message",
@@ -50,6 +50,13 @@ pub(crate) const ALL_VARIANTS: [&str; 16] = [
     "Publish",
     "Topic",
     "Credit",
+    "StreamOpen",
+    "StreamData",
+    "StreamEnd",
+    "StreamError",
+    "StreamCancel",
+    "StreamCredit",
+    "StreamDone",
     "Ping",
     "Pong",
     "GoAway",
@@ -71,6 +78,13 @@ pub(crate) fn variant(frame: &Frame) -> &'static str {
         Frame::Publish { .. } => "Publish",
         Frame::Topic { .. } => "Topic",
         Frame::Credit { .. } => "Credit",
+        Frame::StreamOpen { .. } => "StreamOpen",
+        Frame::StreamData { .. } => "StreamData",
+        Frame::StreamEnd { .. } => "StreamEnd",
+        Frame::StreamError { .. } => "StreamError",
+        Frame::StreamCancel { .. } => "StreamCancel",
+        Frame::StreamCredit { .. } => "StreamCredit",
+        Frame::StreamDone { .. } => "StreamDone",
         Frame::Ping(_) => "Ping",
         Frame::Pong(_) => "Pong",
         Frame::GoAway { .. } => "GoAway",

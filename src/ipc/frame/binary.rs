@@ -205,7 +205,7 @@ pub(super) fn decode(mut body: Bytes) -> Result<Frame> {
         STREAM_OPEN => Frame::StreamOpen {
             id: take_id(&mut body)?,
             name: take_name(&mut body)?,
-            body: take_body(&mut body)?,
+            body: take_meta(&mut body)?,
         },
         STREAM_DATA => Frame::StreamData {
             id: take_id(&mut body)?,

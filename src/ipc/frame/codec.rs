@@ -8,6 +8,9 @@ use crate::ipc::close::CloseReason;
 /// Room reserved on the word of a length prefix alone. More is reserved only
 /// as bytes really arrive, so a lying prefix costs its sender more than us.
 const FIRST_RESERVATION: usize = 64 * 1024;
+/// What follows a body longer than this moves to memory of its own: a few bytes
+/// of a stream that wait for their reader must not keep those of the body.
+const LARGE: usize = 128 * 1024;
 
 /// Bytes that are no frame.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -116,7 +119,11 @@ impl Decoder {
             return Ok(None);
         }
         self.buffer.advance(4);
-        Ok(Some(self.buffer.split_to(size).freeze()))
+        let body = self.buffer.split_to(size).freeze();
+        if size > LARGE && self.buffer.len() < size {
+            self.buffer = BytesMut::from(&self.buffer[..]);
+        }
+        Ok(Some(body))
     }
 
     /// An idle connection keeps no buffer.

@@ -152,6 +152,17 @@ pub(super) fn take_body(input: &mut Bytes) -> Result<Body> {
     })
 }
 
+/// What the sender of a stream says about it: JSON or nothing.
+pub(super) fn take_meta(input: &mut Bytes) -> Result<Body> {
+    let body = take_body(input)?;
+    match body.encoding {
+        Encoding::None | Encoding::Json => Ok(body),
+        Encoding::Clone | Encoding::Bytes => {
+            Err(DecodeError::Protocol("metadata that is not JSON"))
+        }
+    }
+}
+
 /// The bytes of a stream, up to the end of the frame. Empty ones would cost the
 /// receiver work and the sender no credit.
 pub(super) fn take_data(input: &mut Bytes) -> Result<Bytes> {

@@ -416,7 +416,7 @@ impl Session {
     }
 
     /// The peer has finished sending and may still read: what it asked is
-    /// answered, for as long as [`LINGER`](Self::LINGER), then the connection ends.
+    /// answered, and what it has sent completely is read, for as long as [`LINGER`](Self::LINGER), then the connection ends.
     pub fn half_close(&mut self, now: Instant) {
         if self.phase == Phase::Open && !self.decoder.is_partial() && !self.is_settled() {
             self.half_closed = Some(now + Self::LINGER);
@@ -436,7 +436,7 @@ impl Session {
     }
 
     fn is_settled(&self) -> bool {
-        self.incoming.is_empty() && self.outbox.ready_len() == 0
+        self.incoming.is_empty() && !self.streams.owe_done() && self.outbox.ready_len() == 0
     }
 
     /// Tells the peer that we go, then closes.

@@ -97,13 +97,16 @@ pub(in crate::ipc::frame) fn encode<P: Payload>(frame: &Frame<P>, wall: u64, out
             }
             envelope.message(None, &format!("{TOPIC_PREFIX}{}", text(topic)), body);
         }
-        Frame::StreamOpen { id, body, .. } => {
-            envelope.encoding(body.encoding);
+        Frame::StreamOpen { id, name, body } => {
             envelope.head(&Id::Number(0), STREAM_OPEN, None);
             envelope
                 .out
                 .extend_from_slice(b",\"payload\":{\"streamId\":");
             put_string(envelope.out, &id_text(id));
+            if id_text(id) != text(name) {
+                envelope.out.extend_from_slice(b",\"name\":");
+                put_string(envelope.out, &text(name));
+            }
             if body.encoding == Encoding::Json {
                 envelope.out.extend_from_slice(b",\"meta\":");
                 body.payload.append_to(envelope.out);

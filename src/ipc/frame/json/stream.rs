@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::decode::{check_name, owned, present, Envelope};
 use super::*;
 use crate::ipc::frame::codec::DecodeError;
+use crate::ipc::frame::payload::Encoding;
 use crate::ipc::frame::{Failure, Frame, Id};
 
 /// The payloads of all stream messages in one; each has the fields it needs.
@@ -19,6 +20,8 @@ use crate::ipc::frame::{Failure, Frame, Id};
 struct Payload<'a> {
     #[serde(borrow)]
     stream_id: Cow<'a, str>,
+    #[serde(borrow, default)]
+    name: Option<Cow<'a, str>>,
     #[serde(borrow, default, deserialize_with = "present")]
     meta: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -69,8 +72,7 @@ pub(super) fn decode(
     if payload.stream_id.is_empty() {
         return Err(DecodeError::BadEnvelope("a stream needs an id"));
     }
-    let name = owned(body, &payload.stream_id);
-    let id = Id::Text(name.clone());
+    let id = Id::Text(owned(body, &payload.stream_id));
     let failure = || Failure {
         message: payload.error.to_string(),
         name: payload.error_name.to_string(),
@@ -78,8 +80,18 @@ pub(super) fn decode(
     };
     Ok(Some(match kind {
         STREAM_OPEN => {
+            // One who never uses an id again needs no other name.
+            let name = payload.name.as_ref().unwrap_or(&payload.stream_id);
+            check_name(name)?;
+            if name.is_empty() {
+                return Err(DecodeError::BadEnvelope("a stream's name is empty"));
+            }
+            let name = owned(body, name);
             envelope.payload = payload.meta;
             let body = std::mem::take(envelope).body(body)?;
+            if !matches!(body.encoding, Encoding::None | Encoding::Json) {
+                return Err(DecodeError::BadEnvelope("metadata that is not JSON"));
+            }
             Frame::StreamOpen { id, name, body }
         }
         STREAM_DATA => Frame::StreamData {

@@ -172,6 +172,29 @@ fn a_binary_frame_adds_at_most_32_bytes_to_what_it_carries() {
     }
 }
 
+#[test]
+fn what_follows_a_large_frame_does_not_keep_its_memory() {
+    let large = Frame::StreamData {
+        id: Id::Number(1),
+        data: Bytes::from(vec![7; 4 << 20]),
+    };
+    let small = Frame::StreamData {
+        id: Id::Number(1),
+        data: Bytes::from(vec![7; 16 * 1024]),
+    };
+    let mut decoder = Decoder::new(MAX);
+    let frames = [large, small].map(|frame| encoded(&frame, Profile::Binary));
+    decoder.feed(&frames.concat());
+    let mut data = || match decoder.next_frame() {
+        Ok(Some((Frame::StreamData { data, .. }, _))) => data,
+        other => panic!("{other:?}"),
+    };
+    let (large, small) = (data(), data());
+    // In one piece of memory there are 6 bytes between them: length, kind, id.
+    let end = large.as_ptr_range().end as usize;
+    assert_ne!(small.as_ptr() as usize, end + 6);
+}
+
 proptest! {
     #[test]
     fn any_split_gives_the_same_frames(cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..40)) {
@@ -191,7 +214,7 @@ proptest! {
     #[test]
     fn garbage_never_panics_and_any_split_judges_it_alike(
         stream in prop::collection::vec(any::<u8>(), 0..200),
-        first in prop::sample::select(vec![None, Some(b'{'), Some(1), Some(2), Some(4), Some(8), Some(0x0b), Some(0x10)]),
+        first in prop::sample::select(vec![None, Some(b'{'), Some(1), Some(2), Some(4), Some(8), Some(0x0b), Some(0x10), Some(0x11), Some(0x12), Some(0x14), Some(0x16)]),
         size in 1usize..9,
     ) {
         // With a true prefix and a first byte that selects a codec, so that

@@ -6,6 +6,7 @@ mod exact;
 mod payloads;
 mod refusals;
 mod round_trip;
+mod streams;
 
 use bytes::{Bytes, BytesMut};
 

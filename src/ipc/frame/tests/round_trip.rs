@@ -82,13 +82,36 @@ fn numbers() -> impl Strategy<Value = Id> {
     any::<u32>().prop_map(Id::Number)
 }
 
-fn frames() -> impl Strategy<Value = Frame> {
-    let timeouts = prop::option::of((1u64..1 << 50).prop_map(Duration::from_millis));
-    let failures = any::<(String, String, String)>().prop_map(|(message, name, code)| Failure {
+fn failures() -> impl Strategy<Value = Failure> {
+    any::<(String, String, String)>().prop_map(|(message, name, code)| Failure {
         message,
         name,
         code,
+    })
+}
+
+fn streams() -> impl Strategy<Value = Frame> {
+    let metas = bodies().prop_filter("metadata is JSON", |body| {
+        matches!(body.encoding, Encoding::None | Encoding::Json)
     });
+    let data = prop::collection::vec(any::<u8>(), 1..100).prop_map(Bytes::from);
+    prop_oneof![
+        (numbers(), name(), metas).prop_map(|(id, name, body)| Frame::StreamOpen {
+            id,
+            name,
+            body
+        }),
+        (numbers(), data).prop_map(|(id, data)| Frame::StreamData { id, data }),
+        numbers().prop_map(|id| Frame::StreamEnd { id }),
+        (numbers(), failures()).prop_map(|(id, failure)| Frame::StreamError { id, failure }),
+        (numbers(), failures()).prop_map(|(id, failure)| Frame::StreamCancel { id, failure }),
+        (numbers(), any::<u64>()).prop_map(|(id, bytes)| Frame::StreamCredit { id, bytes }),
+        numbers().prop_map(|id| Frame::StreamDone { id }),
+    ]
+}
+
+fn frames() -> impl Strategy<Value = Frame> {
+    let timeouts = prop::option::of((1u64..1 << 50).prop_map(Duration::from_millis));
     let reasons = prop::sample::select(CloseReason::ALL).prop_map(|reason| reason as u8);
     let publishers = prop_oneof![Just(Bytes::new()), name()];
     prop_oneof![
@@ -106,7 +129,7 @@ fn frames() -> impl Strategy<Value = Frame> {
             name,
             body
         }),
-        (numbers(), name(), failures).prop_map(|(id, name, failure)| Frame::Failed {
+        (numbers(), name(), failures()).prop_map(|(id, name, failure)| Frame::Failed {
             id,
             name,
             failure
@@ -126,6 +149,8 @@ fn frames() -> impl Strategy<Value = Frame> {
         numbers().prop_map(Frame::Ping),
         numbers().prop_map(Frame::Pong),
         (reasons, any::<String>()).prop_map(|(reason, message)| Frame::GoAway { reason, message }),
+        streams(),
+        streams(),
         Just(Frame::Ignored),
     ]
 }
@@ -186,6 +211,29 @@ fn received(frame: Frame, profile: Profile) -> Frame {
         },
         Frame::Ping(id) => Frame::Ping(as_text(id)),
         Frame::Credit { .. } => Frame::Ignored,
+        Frame::StreamOpen { id, name, body } => Frame::StreamOpen {
+            id: as_text(id),
+            name,
+            body,
+        },
+        Frame::StreamData { id, data } => Frame::StreamData {
+            id: as_text(id),
+            data,
+        },
+        Frame::StreamEnd { id } => Frame::StreamEnd { id: as_text(id) },
+        Frame::StreamError { id, failure } => Frame::StreamError {
+            id: as_text(id),
+            failure,
+        },
+        Frame::StreamCancel { id, failure } => Frame::StreamCancel {
+            id: as_text(id),
+            failure,
+        },
+        Frame::StreamCredit { id, bytes } => Frame::StreamCredit {
+            id: as_text(id),
+            bytes,
+        },
+        Frame::StreamDone { id } => Frame::StreamDone { id: as_text(id) },
         other => other,
     }
 }

@@ -95,6 +95,11 @@ impl Incoming {
         Some(number)
     }
 
+    /// Whether a stream that has come completely waits for its reader.
+    pub(super) fn has_complete(&self) -> bool {
+        self.streams.values().any(|it| it.ended && !it.failed)
+    }
+
     pub(super) fn find(&self, wire: &Id) -> Option<u32> {
         match wire {
             Id::Number(number) => self.streams.contains_key(number).then_some(*number),

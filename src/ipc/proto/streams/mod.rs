@@ -35,6 +35,11 @@ impl Streams {
         self.outgoing.len() + self.incoming.live()
     }
 
+    /// Whether the peer waits to hear that all of a stream was read.
+    pub(super) fn owe_done(&self) -> bool {
+        self.incoming.has_complete()
+    }
+
     /// Bytes that wait to be written.
     pub(super) fn queued(&self) -> usize {
         self.outgoing.queued()

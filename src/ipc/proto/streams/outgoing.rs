@@ -14,8 +14,8 @@ const HIGH_WATER: usize = 128 * 1024;
 
 #[derive(Debug)]
 struct Out {
-    /// Its id on the wire.
-    wire: Id,
+    /// What both owners call it.
+    name: Bytes,
     queue: VecDeque<Bytes>,
     queued: usize,
     sent: u64,
@@ -46,13 +46,13 @@ impl Out {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Turn {
     Data {
-        wire: Id,
+        number: u32,
         data: Bytes,
         /// The stream whose source may go on.
         room: Option<u32>,
     },
     End {
-        wire: Id,
+        number: u32,
     },
 }
 
@@ -74,13 +74,14 @@ impl Outgoing {
         self.queued
     }
 
-    pub(super) fn is_named(&self, wire: &Id) -> bool {
-        self.streams.values().any(|out| out.wire == *wire)
+    /// Whether a stream has this number or this name already.
+    pub(super) fn has(&self, number: u32, name: &Bytes) -> bool {
+        self.streams.contains_key(&number) || self.streams.values().any(|out| out.name == *name)
     }
 
-    pub(super) fn add(&mut self, number: u32, wire: Id, limit: u64, chunk: usize) {
+    pub(super) fn add(&mut self, number: u32, name: Bytes, limit: u64, chunk: usize) {
         let out = Out {
-            wire,
+            name,
             queue: VecDeque::new(),
             queued: 0,
             sent: 0,
@@ -94,17 +95,15 @@ impl Outgoing {
         self.streams.insert(number, out);
     }
 
-    /// Our number of the stream that the peer means.
+    /// Our number of the stream that the peer means. On the wire a stream goes
+    /// by its number in either profile: a name may be used again as soon as we
+    /// have given a stream up, when the peer may still be speaking of the first.
     pub(super) fn find(&self, wire: &Id) -> Option<u32> {
-        match wire {
-            Id::Number(number) => self.streams.contains_key(number).then_some(*number),
-            // Only the JSON profile has to search.
-            Id::Text(_) => self
-                .streams
-                .iter()
-                .find(|(_, out)| out.wire == *wire)
-                .map(|(number, _)| *number),
-        }
+        let number = match wire {
+            Id::Number(number) => *number,
+            Id::Text(text) => std::str::from_utf8(text).ok()?.parse().ok()?,
+        };
+        self.streams.contains_key(&number).then_some(number)
     }
 
     /// Queues bytes; true if the source should wait. A stream that is over asks
@@ -142,12 +141,14 @@ impl Outgoing {
         }
     }
 
-    /// Forgets a stream; its id on the wire, if it was there.
-    pub(super) fn remove(&mut self, number: u32) -> Option<Id> {
-        let out = self.streams.remove(&number)?;
+    /// Forgets a stream; whether it was there.
+    pub(super) fn remove(&mut self, number: u32) -> bool {
+        let Some(out) = self.streams.remove(&number) else {
+            return false;
+        };
         self.queued -= out.queued;
         // Its turn, if it has one, finds nothing.
-        Some(out.wire)
+        true
     }
 
     fn schedule(&mut self, number: u32) {
@@ -178,8 +179,7 @@ impl Outgoing {
                     continue;
                 }
                 out.end_sent = true;
-                let wire = out.wire.clone();
-                return Some(Turn::End { wire });
+                return Some(Turn::End { number });
             };
             let credit = usize::try_from(out.limit.saturating_sub(out.sent)).unwrap_or(usize::MAX);
             let size = front.len().min(credit).min(out.chunk).min(max.max(1));
@@ -197,7 +197,7 @@ impl Outgoing {
             let room = out.waiting && out.queued <= HIGH_WATER / 2;
             out.waiting &= !room;
             let turn = Turn::Data {
-                wire: out.wire.clone(),
+                number,
                 data,
                 room: room.then_some(number),
             };
@@ -215,9 +215,13 @@ mod tests {
         Bytes::from(vec![7; size])
     }
 
-    fn data(turn: Option<Turn>) -> (Id, usize) {
+    fn add(outgoing: &mut Outgoing, number: u32, limit: u64, chunk: usize) {
+        outgoing.add(number, Bytes::from(format!("s{number}")), limit, chunk);
+    }
+
+    fn data(turn: Option<Turn>) -> (u32, usize) {
         match turn {
-            Some(Turn::Data { wire, data, .. }) => (wire, data.len()),
+            Some(Turn::Data { number, data, .. }) => (number, data.len()),
             other => panic!("{other:?} is no data"),
         }
     }
@@ -226,12 +230,12 @@ mod tests {
     fn streams_take_turns_chunk_by_chunk() {
         let mut outgoing = Outgoing::default();
         for number in 1..=2 {
-            outgoing.add(number, Id::Number(number), 1000, 10);
+            add(&mut outgoing, number, 1000, 10);
             outgoing.write(number, of(25));
         }
         let turns: Vec<_> = (0..6).map(|_| data(outgoing.next(100))).collect();
         let sizes = [(1, 10), (2, 10), (1, 10), (2, 10), (1, 5), (2, 5)];
-        assert_eq!(turns, sizes.map(|(id, size)| (Id::Number(id), size)));
+        assert_eq!(turns, sizes);
         assert_eq!(outgoing.next(100), None);
         assert_eq!(outgoing.queued(), 0);
     }
@@ -239,7 +243,7 @@ mod tests {
     #[test]
     fn sends_no_more_than_the_receiver_takes() {
         let mut outgoing = Outgoing::default();
-        outgoing.add(1, Id::Number(1), 15, 10);
+        add(&mut outgoing, 1, 15, 10);
         outgoing.write(1, of(40));
         outgoing.end(1);
         assert_eq!(data(outgoing.next(100)).1, 10);
@@ -251,17 +255,14 @@ mod tests {
         for size in [10, 10, 5] {
             assert_eq!(data(outgoing.next(100)).1, size);
         }
-        let end = Turn::End {
-            wire: Id::Number(1),
-        };
-        assert_eq!(outgoing.next(100), Some(end));
+        assert_eq!(outgoing.next(100), Some(Turn::End { number: 1 }));
         assert_eq!(outgoing.next(100), None);
     }
 
     #[test]
     fn a_source_waits_from_the_mark_on_until_half_of_it() {
         let mut outgoing = Outgoing::default();
-        outgoing.add(1, Id::Number(1), u64::MAX, 64 * 1024);
+        add(&mut outgoing, 1, u64::MAX, 64 * 1024);
         assert!(!outgoing.write(1, of(64 * 1024)));
         assert!(outgoing.write(1, of(64 * 1024)));
         let turn = outgoing.next(usize::MAX);

@@ -64,8 +64,16 @@ impl Session {
     fn stream_opened(&mut self, wire: Id, name: Bytes, body: Body, now: Instant) {
         let limits = &self.config.limits;
         let (limit, window) = (limits.streams, limits.stream_window);
+        if wire == Id::Number(0) {
+            return self.break_off(CloseReason::ProtocolError, "a stream without an id", now);
+        }
         let incoming = &mut self.streams.incoming;
         if incoming.live() >= limit || incoming.len() >= limit.saturating_mul(FAILED_SHARE) {
+            // Who is refused and does not read it must not fill our memory so.
+            if self.outbox.is_clogged() {
+                let message = "the peer opens streams and does not read";
+                return self.break_off(CloseReason::SlowConsumer, message, now);
+            }
             let failure = failure(too_many(limit), ErrorCode::TooManyStreams.as_str());
             return self.control(&Frame::StreamCancel { id: wire, failure }, now);
         }
@@ -88,8 +96,7 @@ impl Session {
 
     fn take_outgoing(&mut self, wire: &Id) -> Option<u32> {
         let number = self.streams.outgoing.find(wire)?;
-        self.streams.outgoing.remove(number);
-        Some(number)
+        self.streams.outgoing.remove(number).then_some(number)
     }
 }
 

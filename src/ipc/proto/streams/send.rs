@@ -40,11 +40,7 @@ impl Session {
         if self.streams.outgoing.len() >= limit {
             return Err(Error::local(ErrorCode::TooManyStreams, too_many(limit)));
         }
-        let wire = match self.profile {
-            Profile::Binary => Id::Number(number),
-            Profile::Json => Id::Text(name.clone()),
-        };
-        if self.streams.outgoing.is_named(&wire) {
+        if self.streams.outgoing.has(number, &name) {
             let name = String::from_utf8_lossy(&name);
             return Err(Error::local(
                 ErrorCode::StreamInUse,
@@ -52,15 +48,15 @@ impl Session {
             ));
         }
         let frame = Frame::StreamOpen {
-            id: wire.clone(),
-            name,
+            id: Id::Number(number),
+            name: name.clone(),
             body,
         };
         self.write(&frame, now)
             .map_err(|size| Error::too_large(size, self.peer_max))?;
         self.outbox.note_stall(now);
         let window = self.peer_stream_window.into();
-        self.streams.outgoing.add(number, wire, window, chunk);
+        self.streams.outgoing.add(number, name, window, chunk);
         self.counters.streams_opened += 1;
         Ok(())
     }
@@ -84,11 +80,12 @@ impl Session {
 
     /// Gives up a stream of ours. No event follows. False if there is none.
     pub fn abort_stream(&mut self, number: u32, failure: Failure, now: Instant) -> bool {
-        let Some(id) = self.streams.outgoing.remove(number) else {
-            return false;
-        };
-        self.control(&Frame::StreamError { id, failure }, now);
-        true
+        let known = self.streams.outgoing.remove(number);
+        if known {
+            let id = Id::Number(number);
+            self.say_over(Frame::StreamError { id, failure }, now);
+        }
+        known
     }
 
     /// Takes the next bytes of a stream of the peer, and grants it more.
@@ -112,8 +109,28 @@ impl Session {
     /// side knows. Tells the peer unless it was the one to give up.
     pub fn cancel_stream(&mut self, number: u32, failure: Failure, now: Instant) {
         if let Some(id) = self.streams.incoming.remove(number) {
-            self.control(&Frame::StreamCancel { id, failure }, now);
+            self.say_over(Frame::StreamCancel { id, failure }, now);
         }
+    }
+
+    /// Tells the peer that a stream is over, and why. That has to arrive, or the
+    /// peer would wait for ever: what is too long for it is cut.
+    fn say_over(&mut self, mut frame: Frame, now: Instant) {
+        if self.is_closed() {
+            return;
+        }
+        if self.write(&frame, now).is_err() {
+            if let Frame::StreamError { failure, .. } | Frame::StreamCancel { failure, .. } =
+                &mut frame
+            {
+                // A byte may become six in JSON; so all of it takes 3/4 at most.
+                clip(&mut failure.message, self.peer_max / 16);
+                clip(&mut failure.name, self.peer_max / 32);
+                clip(&mut failure.code, self.peer_max / 32);
+            }
+            return self.control(&frame, now);
+        }
+        self.outbox.note_stall(now);
     }
 
     /// Moves chunks to the socket's buffer, as long as little waits there.
@@ -129,16 +146,29 @@ impl Session {
         while self.outbox.ready_len() < SHARE {
             match self.streams.outgoing.next(max) {
                 None => break,
-                Some(Turn::Data { wire, data, room }) => {
-                    self.control(&Frame::StreamData { id: wire, data }, now);
+                Some(Turn::Data { number, data, room }) => {
+                    let id = Id::Number(number);
+                    self.control(&Frame::StreamData { id, data }, now);
                     if let Some(id) = room {
                         self.events.push(Event::StreamRoom { id });
                     }
                 }
-                Some(Turn::End { wire }) => self.control(&Frame::StreamEnd { id: wire }, now),
+                Some(Turn::End { number }) => {
+                    let id = Id::Number(number);
+                    self.control(&Frame::StreamEnd { id }, now);
+                }
             }
         }
     }
+}
+
+/// Cuts a text to at most `max` bytes.
+fn clip(text: &mut String, max: usize) {
+    let mut end = text.len().min(max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
 }
 
 pub(super) fn too_many(limit: usize) -> String {

@@ -12,6 +12,7 @@ mod random;
 mod registration;
 mod requests;
 mod slow;
+mod streams;
 mod topics;
 mod world;
 

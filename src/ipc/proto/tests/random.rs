@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+use super::streams::{stream_ops, StreamOp};
 use super::world::World;
 use super::*;
 use crate::ipc::options::SlowConsumer;
@@ -60,6 +61,7 @@ pub(super) enum Op {
         millis: u16,
     },
     Deadline,
+    Stream(StreamOp),
     Leave {
         from: Role,
     },
@@ -94,6 +96,7 @@ fn ops() -> impl Strategy<Value = Op> {
         12 => (roles(), prop_oneof![1usize..40, Just(usize::MAX)]).prop_map(|(from, bytes)| Op::Carry { from, bytes }),
         3 => (1u16..2000).prop_map(|millis| Op::Wait { millis }),
         3 => Just(Op::Deadline),
+        25 => stream_ops().prop_map(Op::Stream),
         1 => roles().prop_map(|from| Op::Leave { from }),
         1 => roles().prop_map(|into| Op::Eof { into }),
         1 => roles().prop_map(|into| Op::HalfClose { into }),
@@ -105,7 +108,7 @@ proptest! {
 
     #[test]
     fn any_order_of_commands_settles_everything_once(
-        ops in prop::collection::vec(ops(), 0..150),
+        ops in prop::collection::vec(ops(), 0..200),
         profile in prop::sample::select(vec![Profile::Json, Profile::Binary]),
         policy in prop::sample::select(vec![SlowConsumer::Disconnect, SlowConsumer::DropOldest, SlowConsumer::Wait]),
         until in any::<Index>(),
@@ -124,6 +127,7 @@ proptest! {
         for role in BOTH {
             if world.owner(role).closed.is_none() && world.owner(other(role)).closed.is_none() {
                 assert!(world.owner(role).open.is_empty(), "unanswered");
+                assert!(world.streams_over(), "a stream without an end");
                 let session = world.pair.end(role);
                 assert_eq!((session.queued(), session.running()), (0, 0), "{role:?} still holds something");
             }

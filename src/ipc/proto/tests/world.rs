@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::random::Op;
+use super::streams::{Streams, LIMIT, WINDOW};
 use super::*;
 use crate::ipc::options::SlowConsumer;
 use crate::ipc::proto::Shared;
@@ -68,7 +69,13 @@ impl Owner {
             Event::Closed { reason, .. } => self.closed = Some(reason),
             Event::Drained | Event::HeartbeatTimeout(_) => {}
             Event::Register(_) | Event::Open(_) => panic!("registered already"),
-            event => panic!("{event:?}, but nobody has opened a stream"),
+            // See `learn_of_streams`.
+            Event::StreamOpen { .. }
+            | Event::StreamReadable { .. }
+            | Event::StreamFailed { .. }
+            | Event::StreamRoom { .. }
+            | Event::StreamDone { .. }
+            | Event::StreamCancelled { .. } => {}
         }
     }
 }
@@ -76,6 +83,8 @@ impl Owner {
 pub(super) struct World {
     pub(super) pair: Pair,
     owners: [Owner; 2],
+    /// By their sender.
+    pub(super) streams: [Streams; 2],
 }
 
 impl World {
@@ -85,6 +94,8 @@ impl World {
             limits.window_messages = 4;
             limits.window_bytes = 2000;
             limits.pending_requests = 12;
+            limits.streams = LIMIT;
+            limits.stream_window = WINDOW;
             limits.high_water = 1000;
             limits.hard_cap = 6000;
             limits.slow_consumer = policy;
@@ -94,6 +105,7 @@ impl World {
         Self {
             pair: Pair::with(config),
             owners: Default::default(),
+            streams: Default::default(),
         }
     }
 
@@ -104,6 +116,7 @@ impl World {
     fn learn(&mut self) {
         for role in BOTH {
             for event in self.pair.events(role) {
+                self.learn_of_streams(role, &event);
                 self.owner(role).learn(event);
             }
             let reading = self.pair.end(role).wants_read();
@@ -203,6 +216,7 @@ impl World {
                     self.tick();
                 }
             }
+            Op::Stream(op) => self.stream(&op),
             Op::Leave { from } => self.pair.end(from).leave(CloseReason::Local, "", now),
             Op::Eof { into } => self.pair.end(into).eof(),
             Op::HalfClose { into } => self.pair.end(into).half_close(now),
@@ -224,6 +238,7 @@ impl World {
         let output = output[..output.len().min(bytes)].to_vec();
         let to = other(from);
         if self.pair.end(to).wants_read() {
+            self.streams(from).heard(&output);
             self.pair.end(to).input(&output, now);
             self.pair.end(from).wrote(output.len(), now);
         }
@@ -246,9 +261,11 @@ impl World {
                 (owner.open.len(), owner.asked.len(), owner.closed)
             };
             let unfinished = self.owner(role).unfinished;
+            let streams = self.streams_of(role);
             let session = self.pair.end(role);
             assert_eq!(session.pending(), open);
             assert_eq!(session.is_closed(), closed.is_some());
+            assert_eq!(session.open_streams(), streams);
             assert!(open <= 12 && asked <= 12 + 12);
             match closed {
                 None => {
@@ -296,6 +313,7 @@ impl World {
                     from: role,
                     count: u64::MAX,
                 });
+                self.settle_streams(role);
                 if self.owner(role).pinged {
                     self.run(Op::Pong { from: role });
                 }

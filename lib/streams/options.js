@@ -1,0 +1,54 @@
+'use strict';
+
+const crypto = require('crypto');
+
+const check = require('../check');
+
+const DEFAULT_CHUNK = 64 * 1024;
+/** Larger chunks would only hold up the messages beside them. */
+const LARGEST_CHUNK = 1024 * 1024;
+
+/**
+ * @typedef {object} StreamOptions
+ * @property {string} streamId
+ * @property {string | undefined} meta JSON text
+ * @property {string | undefined} headers JSON text
+ * @property {number} chunkSize
+ * @property {((progress: { bytes: number, total: number | undefined }) => void) | undefined} onProgress
+ * @property {any} signal
+ */
+
+/**
+ * Checks the options of a stream to send.
+ *
+ * @param {any} given
+ * @returns {StreamOptions}
+ */
+function streamOptions(given) {
+  const options = given === undefined || given === null ? {} : given;
+  if (typeof options !== 'object') throw new TypeError(`options must be an object, not ${check.shown(options)}`);
+  const { streamId = crypto.randomUUID(), chunkSize = DEFAULT_CHUNK, meta, headers, onProgress, signal } = options;
+  check.string('streamId', streamId);
+  if (typeof chunkSize !== 'number') throw new TypeError(`chunkSize must be a number of bytes, not ${check.shown(chunkSize)}`);
+  if (!(chunkSize >= 1)) throw new RangeError(`chunkSize must be at least 1, not ${chunkSize}`);
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw new TypeError(`onProgress must be a function, not ${check.shown(onProgress)}`);
+  }
+  check.signal(signal);
+  return {
+    streamId,
+    meta: JSON.stringify(meta),
+    headers: check.headers(headers),
+    chunkSize: Math.min(Math.floor(chunkSize), LARGEST_CHUNK),
+    onProgress,
+    signal,
+  };
+}
+
+/** The size that a stream's `meta` tells, if it does. */
+function sizeIn(meta) {
+  const size = meta !== null && typeof meta === 'object' ? meta.size : undefined;
+  return typeof size === 'number' ? size : undefined;
+}
+
+module.exports = { sizeIn, streamOptions };

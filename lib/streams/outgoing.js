@@ -1,0 +1,165 @@
+'use strict';
+
+const native = require('../../native');
+const { IpcError, fromNative, toPeer } = require('../errors');
+const { markDirty } = require('../mailbox');
+const { oneWay } = require('../one-way');
+const R = require('../records');
+const { sizeIn } = require('./options');
+const { bytesOf } = require('./source');
+
+/** Bytes handed over at once: what a stream may queue before its source waits. */
+const PIECE = 128 * 1024;
+
+function nothing() {}
+
+/** A stream that this side sends: takes pieces from its source as the peer takes them. */
+class Outgoing {
+  /**
+   * @param {any} endpoint
+   * @param {import('./options').StreamOptions} options
+   * @param {string | undefined} to the client it is for, on a server
+   */
+  constructor(endpoint, options, to) {
+    this._endpoint = endpoint;
+    this._options = options;
+    this._piece = Math.max(PIECE, options.chunkSize);
+    this.streamId = options.streamId;
+    this.to = to;
+    /** Its number on the connection. */
+    this.number = endpoint._op();
+    this.over = false;
+    this._peer = undefined;
+    this._source = undefined;
+    this._total = undefined;
+    this._bytes = 0;
+    this._room = nothing;
+    this._unlisten = nothing;
+    this._call = oneWay((error) => endpoint._report(error, to));
+    this.promise = Object.assign(this._call.promise, { streamId: this.streamId });
+    if (options.signal !== undefined) this._listenTo(options.signal);
+  }
+
+  _listenTo(signal) {
+    const stop = () => this.cancel('AbortError', signal.reason);
+    if (signal.aborted) {
+      stop();
+      return;
+    }
+    signal.addEventListener('abort', stop, { once: true });
+    this._unlisten = () => signal.removeEventListener('abort', stop);
+  }
+
+  /** Takes over what is to be sent. */
+  take(source) {
+    this._source = source;
+    if (this.over) this._stopSource();
+  }
+
+  /** Opens the stream and sends what the source has. */
+  run(peer) {
+    if (this.over) return;
+    const { headers, chunkSize } = this._options;
+    const meta = this._meta();
+    const failed = native.streamOpen(this._endpoint._number, peer.conn, this.number, this.streamId, meta, headers, chunkSize);
+    if (typeof failed === 'string') {
+      this.finish(fromNative(failed));
+      return;
+    }
+    this._peer = peer;
+    peer.outgoing.set(this.number, this);
+    markDirty(this._endpoint);
+    this._pump().catch((error) => this._sourceFailed(error));
+  }
+
+  /** What the source tells about itself, under what its sender tells. */
+  _meta() {
+    const { meta } = this._options;
+    const own = meta === undefined ? undefined : JSON.parse(meta);
+    const { about } = this._source;
+    const isObject = own === undefined || (own !== null && typeof own === 'object' && !Array.isArray(own));
+    const all = about !== undefined && isObject ? { ...about, ...own } : own;
+    this._total = about === undefined ? sizeIn(own) : about.size;
+    return JSON.stringify(all);
+  }
+
+  async _pump() {
+    for (;;) {
+      const { done, value } = await this._source.next();
+      if (this.over) return;
+      if (done) {
+        this._source = undefined;
+        break;
+      }
+      const bytes = bytesOf(value);
+      for (let at = 0; at < bytes.length; at += this._piece) {
+        const piece = bytes.length <= this._piece ? bytes : bytes.subarray(at, at + this._piece);
+        const status = native.streamWrite(this._endpoint._number, this._peer.conn, this.number, piece);
+        markDirty(this._endpoint);
+        this._bytes += piece.length;
+        this._progress();
+        if (status === R.WAIT) await this._waitForRoom();
+        if (this.over) return;
+      }
+    }
+    native.streamEnd(this._endpoint._number, this._peer.conn, this.number);
+    markDirty(this._endpoint);
+  }
+
+  _waitForRoom() {
+    return new Promise((resolve) => {
+      this._room = () => resolve(undefined);
+    });
+  }
+
+  /** The peer takes more. */
+  room() {
+    this._room();
+  }
+
+  _progress() {
+    const { onProgress } = this._options;
+    if (onProgress === undefined) return;
+    this._endpoint._guard(() => onProgress({ bytes: this._bytes, total: this._total }));
+  }
+
+  _sourceFailed(error) {
+    if (this.over) return;
+    this._abort(toPeer(error));
+    this.finish(error);
+  }
+
+  /** This side no longer wants to send it. */
+  cancel(name, cause) {
+    if (this.over) return;
+    const error = new IpcError('IPC_ERR_STREAM_CANCELLED', `The stream was cancelled: ${this.streamId}`, { name, cause });
+    this._abort({ message: 'The sender cancelled the stream', name: 'Error', code: error.code });
+    this.finish(error);
+  }
+
+  _abort({ message, name, code }) {
+    if (this._peer === undefined) return;
+    native.streamAbort(this._endpoint._number, this._peer.conn, this.number, message, name, code);
+    markDirty(this._endpoint);
+  }
+
+  /** It is over: read by the peer, or failed with `error`. */
+  finish(error) {
+    if (this.over) return;
+    this.over = true;
+    this._endpoint._sending.delete(this);
+    if (this._peer !== undefined) this._peer.outgoing.delete(this.number);
+    this._unlisten();
+    this._room();
+    // The peer may be done before the source is; whatever is left is not wanted.
+    if (this._source !== undefined) this._stopSource();
+    if (error === undefined) this._call.resolve();
+    else this._call.reject(error);
+  }
+
+  _stopSource() {
+    this._endpoint._guard(() => this._source.stop());
+  }
+}
+
+module.exports = { Outgoing };

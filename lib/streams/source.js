@@ -1,0 +1,82 @@
+'use strict';
+
+// What can be sent as a stream, behind one face: `next()` as of an iterator, and
+// `stop()` for when nobody wants the rest.
+
+const check = require('../check');
+
+/**
+ * @typedef {object} Source
+ * @property {() => Promise<{ done?: boolean, value?: any }> | { done?: boolean, value?: any }} next
+ * @property {() => void} stop gives up what is left; harmless at the end
+ */
+
+function nothing() {}
+
+/**
+ * @param {any} given a Readable, a ReadableStream, an iterable of bytes, or bytes
+ * @returns {Source}
+ */
+function sourceOf(given) {
+  if (given instanceof Uint8Array) return iterated([given][Symbol.iterator]());
+  if (given !== null && typeof given === 'object') {
+    if (typeof given.pipe === 'function' && typeof given.on === 'function') return readable(given);
+    if (typeof given.getReader === 'function') return web(given);
+    if (typeof given[Symbol.asyncIterator] === 'function') return iterated(given[Symbol.asyncIterator]());
+    if (typeof given[Symbol.iterator] === 'function') return iterated(given[Symbol.iterator]());
+  }
+  throw new TypeError(`readable must be a Readable, a ReadableStream or an iterable of bytes, not ${check.shown(given)}`);
+}
+
+/** A Node stream may fail before anybody reads it: then reading fails the same way. */
+function readable(stream) {
+  let failure;
+  stream.on('error', (error) => {
+    failure = failure || { error };
+  });
+  let iterator;
+  return {
+    next() {
+      if (iterator === undefined) {
+        if (failure !== undefined) return Promise.reject(failure.error);
+        iterator = stream[Symbol.asyncIterator]();
+      }
+      return iterator.next();
+    },
+    stop() {
+      stream.destroy();
+    },
+  };
+}
+
+function web(stream) {
+  const reader = stream.getReader();
+  return {
+    next: () => reader.read(),
+    stop() {
+      Promise.resolve(reader.cancel()).catch(nothing);
+    },
+  };
+}
+
+function iterated(iterator) {
+  return {
+    next: () => iterator.next(),
+    stop() {
+      if (typeof iterator.return !== 'function') return;
+      // Not waited for: a generator that waits for something answers only then.
+      new Promise((resolve) => resolve(iterator.return())).catch(nothing);
+    },
+  };
+}
+
+/** One piece of a source as bytes. */
+function bytesOf(piece) {
+  if (piece instanceof Uint8Array) return piece;
+  if (typeof piece === 'string') return Buffer.from(piece);
+  if (piece instanceof ArrayBuffer) return new Uint8Array(piece);
+  if (ArrayBuffer.isView(piece)) return new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength);
+  throw new TypeError(`a stream must consist of bytes or strings, not of ${check.shown(piece)}`);
+}
+
+module.exports = { bytesOf, sourceOf };
