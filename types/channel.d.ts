@@ -68,7 +68,6 @@ export class IpcChannel<C extends IIpcContract = any> extends TypedEmitter<IIpcC
     type: AnyMessageType<C> & Unknown<T, IIpcChannelEvents>,
     handler: (payload: Req, context: IIpcMessageContext) => Res | PromiseLike<Res>
   ): this;
-  on(event: symbol, listener: (...args: any[]) => void): this;
 
   /** As `on`, for once: the handler of a message type is removed when it is called. */
   once<E extends keyof IIpcChannelEvents>(event: E, listener: Listener<IIpcChannelEvents[E]>): this;
@@ -78,7 +77,6 @@ export class IpcChannel<C extends IIpcContract = any> extends TypedEmitter<IIpcC
     type: AnyMessageType<C> & Unknown<T, IIpcChannelEvents>,
     handler: (payload: Req, context: IIpcMessageContext) => Res | PromiseLike<Res>
   ): this;
-  once(event: symbol, listener: (...args: any[]) => void): this;
 
   /** Removes a listener, or the handler of a message type if it is this one. */
   off<E extends keyof IIpcChannelEvents>(event: E, listener: Listener<IIpcChannelEvents[E]>): this;
@@ -88,7 +86,6 @@ export class IpcChannel<C extends IIpcContract = any> extends TypedEmitter<IIpcC
     type: AnyMessageType<C> & Unknown<T, IIpcChannelEvents>,
     handler: (...args: any[]) => any
   ): this;
-  off(event: symbol, listener: (...args: any[]) => void): this;
 
   /** Sets the handler of a message type; as {@link IpcClient.onMessage}. */
   onMessage<K extends MessageType<C>>(type: K, handler: ClientHandlers<C>[K]): void;

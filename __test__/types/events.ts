@@ -117,8 +117,10 @@ channel.on('greet', async (data, context) => {
   return { response: `Hello ${data.name}!` };
 });
 channel.on<{ name: string }, string>('greet', (data) => data.name);
-channel.on(Symbol('own'), (first, second) => console.log(first, second));
+channel.once('greet', (data) => data.name).off('greet', (data) => data.name);
 
+// @ts-expect-error a message type is a string
+channel.on(Symbol('own'), () => {});
 // @ts-expect-error a listener of `error` gets the error
 channel.on('error', (error: number) => console.log(error));
 // @ts-expect-error the answer is no string
