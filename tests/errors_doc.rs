@@ -53,8 +53,13 @@ fn codes_of_the_facade_are_listed() {
 #[test]
 fn codes_named_in_other_documents_exist() {
     let code: BTreeSet<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
-    for file in ["README.md", "index.d.ts", "docs/protocol.md"] {
-        for name in codes_in(&read(&root().join(file))) {
+    let documents = ["README", "docs/protocol", "docs/api", "docs/migration"];
+    let declarations = [
+        "client", "errors", "options", "server", "smartipc", "streams",
+    ];
+    let files = documents.map(|name| format!("{name}.md")).into_iter();
+    for file in files.chain(declarations.map(|name| format!("types/{name}.d.ts"))) {
+        for name in codes_in(&read(&root().join(&file))) {
             assert!(code.contains(name.as_str()), "{name} in {file}");
         }
     }

@@ -12,11 +12,11 @@ type Public<T> = Exclude<keyof T, `_${string}` | 'prototype'>;
 
 /** Public by name, but for the insides of the library. */
 type Inside = 'dirty' | 'flush' | 'receive';
-/** At run time only: the readme reaches them through `any`. */
-type Untyped = 'primaryChannel' | 'cancelIncomingStreamFromClient';
+type Channel = ReturnType<typeof smartipc.SmartIpc.createChannel>;
 
-same<Exclude<Public<server.IpcServer>, Inside | Untyped>, Public<declared.IpcServer>>(true);
+same<Exclude<Public<server.IpcServer>, Inside>, Public<declared.IpcServer>>(true);
 same<Exclude<Public<client.IpcClient>, Inside>, Public<declared.IpcClient>>(true);
+same<Exclude<Public<Channel>, Inside>, Public<declared.IpcChannel>>(true);
 same<Public<typeof smartipc.SmartIpc>, Public<typeof declared.SmartIpc>>(true);
 same<Public<errors.IpcError> | 'mayHaveRun' | 'cause', Public<declared.IpcError>>(true);
 
@@ -24,4 +24,6 @@ same<Public<errors.IpcError> | 'mayHaveRun' | 'cause', Public<declared.IpcError>
 const servers: declared.IpcServer[] = [some<server.IpcServer>()];
 const clients: declared.IpcClient[] = [some<client.IpcClient>()];
 
-export { servers, clients };
+const channels: declared.IpcChannel[] = [some<Channel>()];
+
+export { channels, clients, servers };

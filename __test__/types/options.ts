@@ -1,6 +1,6 @@
 // Options: what is accepted, what is not, and what comes back.
 
-import { SmartIpc, IpcClient, IpcServer } from '@push.rocks/smartipc';
+import { SmartIpc, IpcChannel, IpcClient, IpcServer } from '@push.rocks/smartipc';
 import type {
   IClientConnectOptions,
   IConnectRetryConfig,
@@ -47,6 +47,7 @@ const channel: Required<IIpcChannelOptions> = {
   ...transport,
   ...heartbeats,
   clientOnly: true,
+  socketMode: 0o600,
   autoReconnect: true,
   reconnectDelay: 1000,
   maxReconnectDelay: 30000,
@@ -84,10 +85,22 @@ const forClient: Required<IIpcClientOptions> = {
 const starting: Required<IServerStartOptions> = { readyWhen: 'socket-bound' };
 const connecting: Required<IClientConnectOptions> = { waitForReady: true, waitTimeout: 10000 };
 
-same<ReturnType<typeof SmartIpc.createServer>, IpcServer>(true);
-same<ReturnType<typeof SmartIpc.createClient>, IpcClient>(true);
-SmartIpc.createServer(forServer).start(starting);
-SmartIpc.createClient(forClient).connect(connecting);
+const createdServer = SmartIpc.createServer(forServer);
+const createdClient = SmartIpc.createClient(forClient);
+const createdChannel = SmartIpc.createChannel(channel);
+same<typeof createdServer, IpcServer>(true);
+same<typeof createdClient, IpcClient>(true);
+same<typeof createdChannel, IpcChannel>(true);
+createdServer.start(starting);
+createdClient.connect(connecting);
+createdChannel.connect();
+new IpcChannel({ id: 'library' });
+
+// A variable for later.
+let later: ReturnType<typeof SmartIpc.createClient> | undefined;
+later = createdClient;
+later.request('find', {}).then((found) => found.title);
+const earlier: IpcClient = later;
 new IpcServer({ id: 'library' });
 new IpcClient({ id: 'library' });
 
@@ -111,6 +124,10 @@ SmartIpc.createClient({});
 SmartIpc.createClient({ id: 5 });
 // @ts-expect-error not a number
 SmartIpc.createServer({ id: 'library', port: '9876' });
+// @ts-expect-error the id is missing
+SmartIpc.createChannel({});
+// @ts-expect-error an option of clients
+SmartIpc.createChannel({ id: 'library', connectRetry: { enabled: true } });
 // @ts-expect-error not a boolean
 SmartIpc.createServer({ id: 'library', autoCleanupSocketFile: 'yes' });
 // @ts-expect-error not a boolean, nor the text of one
@@ -189,3 +206,5 @@ same<ReturnType<typeof server.getIsReady>, boolean>(true);
 const envelope: IIpcMessageEnvelope<{ name: string }> = { id: '1', type: 'greet', timestamp: 0, payload: { name: '' } };
 same<typeof envelope.correlationId, string | undefined>(true);
 same<IIpcMessageEnvelope['payload'], any>(true);
+
+export { earlier };

@@ -47,7 +47,8 @@ class Streaming extends Endpoint {
     try {
       outgoing = new Outgoing(this, streamOptions(options), to);
     } catch (error) {
-      return this._failedOneWay(error, to);
+      // It never had one, but the promise is of one kind.
+      return Object.assign(this._failedOneWay(error, to), { streamId: '' });
     }
     this._run(outgoing, open).catch((error) => outgoing.finish(error));
     return outgoing.promise;

@@ -1,0 +1,295 @@
+// Options of servers, clients and channels.
+
+/** Where an endpoint is, and how it talks. */
+export interface IIpcTransportOptions {
+  /** Names the service. Without an address, all who share it find each other. */
+  id: string;
+  /**
+   * Path of the Unix socket, or name of the Windows pipe.
+   *
+   * @default derived from the id and the user, when neither host nor port is given
+   */
+  socketPath?: string | undefined;
+  /**
+   * Host for TCP: where to listen, or to connect to.
+   *
+   * @default '127.0.0.1' when a port is given
+   */
+  host?: string | undefined;
+  /** Port for TCP, 0 to 65535. A server given 0 lets the system choose, see {@link IpcServer.address}. */
+  port?: number | undefined;
+  /**
+   * Whether connections must be encrypted. Over TCP this needs `tls`: without it
+   * the constructor throws.
+   *
+   * @default false
+   */
+  encryption?: boolean | undefined;
+  /** Certificates for TLS over TCP. Not available in this version: the constructor throws. */
+  tls?: IIpcTlsOptions | undefined;
+  /** A secret that clients must share with their server. */
+  authToken?: string | undefined;
+  /**
+   * How long a request waits for its answer unless it says otherwise; greater than
+   * 0, `Infinity` for no limit.
+   *
+   * @default 30000
+   */
+  timeout?: number | undefined;
+  /**
+   * Send small messages at once (disable Nagle's algorithm). TCP only.
+   *
+   * @default true
+   */
+  noDelay?: boolean | undefined;
+  /**
+   * Largest message, in bytes on the wire, either way; 1024 to 2147483647.
+   *
+   * @default 8388608
+   */
+  maxMessageSize?: number | undefined;
+  /**
+   * How payloads are written. `'json'` is what `JSON.stringify` gives; `'advanced'`
+   * is structured clone (Map, Set, Date, BigInt, Buffer, typed arrays, Error), as
+   * in Node's `child_process`, between ends that both can read it, else JSON. A
+   * Buffer or Uint8Array as the whole payload arrives as a Buffer with either.
+   *
+   * @default 'json'
+   */
+  serialization?: 'json' | 'advanced' | undefined;
+  /**
+   * Microseconds for which to keep looking for traffic before sleeping: lower
+   * latency for CPU time.
+   *
+   * @default 0
+   */
+  busyPoll?: number | undefined;
+}
+
+/** Certificates for TLS: PEM texts. */
+export interface IIpcTlsOptions {
+  /** Own certificate chain. */
+  cert?: string | Buffer | undefined;
+  /** Private key of the certificate. */
+  key?: string | Buffer | undefined;
+  /** Authorities to trust. */
+  ca?: string | Buffer | Array<string | Buffer> | undefined;
+  /**
+   * Whether a server asks its clients for a certificate.
+   *
+   * @default false
+   */
+  requestCert?: boolean | undefined;
+}
+
+/** Transport, reconnecting and heartbeats. */
+export interface IIpcChannelOptions extends IIpcTransportOptions {
+  /**
+   * Never host a hub in this process when no server is running: `connect()`
+   * rejects with `Server not available (<errno>); clientOnly prevents auto-start`.
+   * The environment variable `SMARTIPC_CLIENT_ONLY` (`1`, `true` or `TRUE`) forces
+   * it.
+   *
+   * Otherwise a first `connect()` that finds nobody on a socket path hosts a hub
+   * there: clients that connect to it reach each other by topics, and a server that
+   * starts on the path takes over from it. With `connectRetry` or `waitForReady`,
+   * over TCP, or when a call connects by itself, nothing is hosted.
+   *
+   * @default false
+   */
+  clientOnly?: boolean | undefined;
+  /**
+   * Permissions of the socket file, 0 to 0o777: of a server, of a channel that
+   * listens, and of the hub that a client hosts. Unix only.
+   *
+   * @default 0o600
+   */
+  socketMode?: number | undefined;
+  /**
+   * Whether a lost connection is won back.
+   *
+   * @default true
+   */
+  autoReconnect?: boolean | undefined;
+  /**
+   * Delay before the first attempt to reconnect.
+   *
+   * @default 1000
+   */
+  reconnectDelay?: number | undefined;
+  /**
+   * Longest delay between attempts to reconnect.
+   *
+   * @default 30000
+   */
+  maxReconnectDelay?: number | undefined;
+  /**
+   * Growth of the delay from one attempt to the next.
+   *
+   * @default 1.5
+   */
+  reconnectMultiplier?: number | undefined;
+  /**
+   * Attempts to reconnect before giving up.
+   *
+   * @default Infinity
+   */
+  maxReconnectAttempts?: number | undefined;
+  /**
+   * Whether this end sends pings. Those of the peer are answered anyway.
+   *
+   * @default true
+   */
+  heartbeat?: boolean | undefined;
+  /**
+   * Silence after which a ping is sent.
+   *
+   * @default 5000
+   */
+  heartbeatInterval?: number | undefined;
+  /**
+   * Silence, with a ping unanswered for as long, after which the peer is timed out.
+   *
+   * @default 10000
+   */
+  heartbeatTimeout?: number | undefined;
+  /**
+   * Time after the registration in which nobody is timed out.
+   *
+   * @default 0
+   */
+  heartbeatInitialGracePeriodMs?: number | undefined;
+  /**
+   * Whether a timed-out connection is closed, with an `error` event after the
+   * `heartbeatTimeout` event. Otherwise there is only the latter, and the
+   * connection is kept.
+   *
+   * @default true
+   */
+  heartbeatThrowOnTimeout?: boolean | 'true' | 'false' | undefined;
+  /**
+   * Streams and files at one time, per connection and direction; one more is
+   * refused with `IPC_ERR_TOO_MANY_STREAMS`.
+   *
+   * @default 32
+   */
+  maxConcurrentStreams?: number | undefined;
+}
+
+/** Options of {@link SmartIpc.createServer}. */
+export interface IIpcServerOptions
+  extends Omit<
+    IIpcChannelOptions,
+    | 'clientOnly'
+    | 'autoReconnect'
+    | 'reconnectDelay'
+    | 'maxReconnectDelay'
+    | 'reconnectMultiplier'
+    | 'maxReconnectAttempts'
+  > {
+  /**
+   * Clients at one time; more are refused.
+   *
+   * @default 10000
+   */
+  maxClients?: number | undefined;
+  /**
+   * Time after which a client that sends nothing is disconnected.
+   *
+   * @default off
+   */
+  clientIdleTimeout?: number | undefined;
+  /**
+   * Remove the socket file of a dead server on start.
+   *
+   * @default false
+   */
+  autoCleanupSocketFile?: boolean | undefined;
+  /**
+   * What a client gets that does not keep up with broadcasts and topics:
+   * `'disconnect'` after `writeTimeout` without progress; `'drop-oldest'` leaves
+   * messages out; `'wait'` queues up to the cap and never closes.
+   *
+   * @default 'disconnect'
+   */
+  slowConsumer?: 'disconnect' | 'drop-oldest' | 'wait' | undefined;
+  /**
+   * How long a client may take none of its messages before it counts as slow.
+   *
+   * @default 10000
+   */
+  writeTimeout?: number | undefined;
+  /**
+   * User ids let in. Unix sockets only.
+   *
+   * @default the permissions of the socket decide
+   */
+  allowedUids?: number[] | undefined;
+  /**
+   * Group ids let in. Unix sockets only.
+   *
+   * @default the permissions of the socket decide
+   */
+  allowedGids?: number[] | undefined;
+}
+
+/** Options of {@link SmartIpc.createClient}. */
+export interface IIpcClientOptions extends IIpcChannelOptions {
+  /**
+   * The id under which the server knows this client.
+   *
+   * @default a random UUID
+   */
+  clientId?: string | undefined;
+  /** Shown to the server in `clientConnect` and `getClientInfo()`. */
+  metadata?: Record<string, any> | undefined;
+  /** How the first connection is tried again. */
+  connectRetry?: IConnectRetryConfig | undefined;
+  /**
+   * How long one attempt to connect and register may take.
+   *
+   * @default 5000
+   */
+  registerTimeoutMs?: number | undefined;
+  /**
+   * Refuse a server that another user runs. Unix sockets only.
+   *
+   * @default off
+   */
+  expectServerUid?: number | undefined;
+}
+
+/** How the first connection is tried again. */
+export interface IConnectRetryConfig {
+  /**
+   * Whether it is tried again at all.
+   *
+   * @default false
+   */
+  enabled?: boolean | undefined;
+  /**
+   * Delay after the first failure; it doubles.
+   *
+   * @default 100
+   */
+  initialDelay?: number | undefined;
+  /**
+   * Longest delay.
+   *
+   * @default 1500
+   */
+  maxDelay?: number | undefined;
+  /**
+   * Attempts in all.
+   *
+   * @default until `totalTimeout`
+   */
+  maxAttempts?: number | undefined;
+  /**
+   * Time for all attempts together.
+   *
+   * @default 15000
+   */
+  totalTimeout?: number | undefined;
+}
+
