@@ -2,7 +2,8 @@
 //!
 //! From the inside out: `frame` knows bytes, `proto` knows the rules of one
 //! connection, `link` joins a connection to a socket, `driver` waits for that
-//! socket, `client` and `server` own links.
+//! socket or hands it to a `poller` of the owner's, `client` and `server` own
+//! links.
 
 #![forbid(unsafe_code)]
 
@@ -18,6 +19,7 @@ pub mod link;
 pub mod lock;
 pub mod notice;
 pub mod options;
+pub mod poller;
 pub mod proto;
 pub mod server;
 pub mod stats;

@@ -187,6 +187,7 @@ impl Inner {
             let Some(peer) = state.peers.remove(&conn) else {
                 return;
             };
+            state.telling += 1;
             if !peer.is_probe {
                 let counters = link.with(|session, _| session.counters().clone());
                 state.past.counters.add(&counters);
@@ -216,5 +217,6 @@ impl Inner {
                 },
             );
         }
+        self.state().telling -= 1;
     }
 }
