@@ -17,6 +17,8 @@ use tokio::sync::Notify;
 use super::close::CloseReason;
 use super::poller::{LinkKey, Poller};
 use super::proto::{Event, Session};
+#[cfg(unix)]
+use super::transport::Released;
 use super::transport::{Credentials, Stream};
 
 /// Bytes read at once. Large enough for hundreds of small messages a call.
@@ -151,10 +153,11 @@ impl Link {
         false
     }
 
-    /// The descriptor of the socket.
+    /// The socket, once it is handed over.
     #[cfg(unix)]
-    pub(super) fn fd(&self) -> Option<std::os::fd::RawFd> {
-        self.lock().stream.as_ref().and_then(|stream| stream.fd())
+    pub(super) fn released(&self) -> Option<Arc<Released>> {
+        let core = self.lock();
+        core.stream.as_ref().and_then(|stream| stream.released())
     }
 
     /// Whether the connection is registered and nothing of it waits to be told.

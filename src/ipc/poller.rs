@@ -8,7 +8,7 @@
 
 use std::fmt;
 #[cfg(unix)]
-use std::os::fd::RawFd;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use super::close::CloseReason;
@@ -48,10 +48,11 @@ impl Polled {
         Self { link, deliver }
     }
 
-    /// The socket to wait for; none once it is closed.
+    /// The socket to wait for; none once it is closed. Whoever keeps it keeps it
+    /// open.
     #[cfg(unix)]
-    pub fn fd(&self) -> Option<RawFd> {
-        self.link.fd()
+    pub fn socket(&self) -> Option<Arc<impl AsFd>> {
+        self.link.released()
     }
 
     /// Reads a bounded amount, lets time pass, writes, and tells what happened.

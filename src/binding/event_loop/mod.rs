@@ -18,7 +18,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::c_int;
 use std::hash::BuildHasherDefault;
-use std::os::fd::RawFd;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -232,7 +232,7 @@ impl EventLoop {
     }
 
     fn adopt(&self, key: LinkKey, polled: Polled) {
-        let fd = polled.fd();
+        let fd = polled.socket().map(|socket| socket.as_fd().as_raw_fd());
         let watched = Rc::new(Watched {
             key,
             polled: RefCell::new(polled),

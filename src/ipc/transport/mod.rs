@@ -11,12 +11,17 @@ mod tcp;
 mod unix;
 
 use std::io;
+#[cfg(unix)]
+use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpStream};
 
 use super::endpoint::Address;
 use super::error::Error;
 use super::options::ServerOptions;
+
+#[cfg(unix)]
+pub use released::Released;
 
 /// Who is on the other end, as the kernel says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,7 +44,7 @@ pub enum Stream {
     Tcp(TcpStream),
     /// Either of them, once tokio has let it go.
     #[cfg(unix)]
-    Released(released::Released),
+    Released(Arc<Released>),
     /// The server's end of a named pipe.
     #[cfg(windows)]
     PipeServer(tokio::net::windows::named_pipe::NamedPipeServer),
@@ -107,17 +112,17 @@ impl Stream {
     #[cfg(unix)]
     pub(super) fn release(self) -> io::Result<Self> {
         Ok(Stream::Released(match self {
-            Stream::Unix(stream) => released::Released::unix(stream)?,
-            Stream::Tcp(stream) => released::Released::tcp(stream)?,
+            Stream::Unix(stream) => Arc::new(Released::unix(stream)?),
+            Stream::Tcp(stream) => Arc::new(Released::tcp(stream)?),
             Stream::Released(stream) => stream,
         }))
     }
 
-    /// The descriptor, once tokio has let it go.
+    /// What to wait for, once tokio has let it go.
     #[cfg(unix)]
-    pub(super) fn fd(&self) -> Option<std::os::fd::RawFd> {
+    pub(super) fn released(&self) -> Option<Arc<Released>> {
         match self {
-            Stream::Released(stream) => Some(stream.fd()),
+            Stream::Released(stream) => Some(stream.clone()),
             _ => None,
         }
     }

@@ -1,7 +1,7 @@
 //! A connected socket that tokio has let go: somebody else waits for it.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// A non-blocking socket that nothing here waits for.
 #[derive(Debug)]
@@ -37,8 +37,10 @@ impl Released {
     pub(super) fn is_hung_up(&self) -> bool {
         self.local && super::unix::is_hung_up(&self.fd)
     }
+}
 
-    pub(super) fn fd(&self) -> RawFd {
-        self.fd.as_raw_fd()
+impl AsFd for Released {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }
