@@ -288,7 +288,12 @@ export interface IIpcServerStats {
   connectedClients: number;
   /** Clients that have connected so far, reconnects included. */
   totalConnections: number;
-  /** What waits for the sockets, such as `tokio`. For diagnosis. */
+  /**
+   * What waits for the sockets of registered clients: `loop`, the event loop of
+   * Node (the default on Linux and macOS), or `tokio`, the addon's I/O thread
+   * (Windows, Bun, Deno). For diagnosis; the environment variable
+   * `SMARTIPC_DRIVER` chooses, and fails loudly if it can't have its way.
+   */
   driver: string;
   /** Counters of all connections together. */
   metrics: IIpcMetrics;
@@ -530,7 +535,10 @@ export interface IIpcClientStats {
   connected: boolean;
   /** Attempts of the present, or else the last, reconnect. */
   reconnectAttempts: number;
-  /** What waits for the socket, such as `tokio`. For diagnosis. */
+  /**
+   * What waits for the socket once it is registered: `loop` or `tokio`, as in
+   * {@link IIpcServerStats.driver}.
+   */
   driver: string;
   /** Counters of all connections together. */
   metrics: IIpcMetrics;
