@@ -101,6 +101,7 @@ impl Link {
     pub fn flush(&self) {
         let mut core = self.lock();
         core.write(now());
+        core.look_for_credit();
         core.settle(&self.wake);
     }
 
@@ -319,6 +320,16 @@ impl Core {
                     return;
                 }
             }
+        }
+    }
+
+    /// Reads what may let waiting messages go. A poller's thread that sends much
+    /// in one turn does not come to read meanwhile, and a peer that has granted
+    /// credit must not be taken for a slow one. The driver tells what is read.
+    fn look_for_credit(&mut self) {
+        if self.poller.is_some() && self.session.is_held_up() {
+            self.read();
+            self.write(now());
         }
     }
 

@@ -12,7 +12,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use super::close::CloseReason;
-use super::link::Link;
+use super::link::{now, Link};
 use super::proto::Event;
 
 pub use super::link::Plan;
@@ -22,6 +22,9 @@ pub type Deliver = Box<dyn FnMut(&Arc<Link>, &mut Vec<Event>) + Send>;
 
 /// Number of a link at its poller. Never used twice.
 pub type LinkKey = u64;
+
+/// How often a link that keeps having something to tell is heard in a row.
+const ROUNDS: usize = 16;
 
 /// An event loop that waits for sockets in the place of tokio.
 pub trait Poller: Send + Sync + fmt::Debug {
@@ -65,13 +68,20 @@ impl Polled {
 
     /// Tells what happened without reading, and says what to wait for.
     pub fn settle(&mut self, events: &mut Vec<Event>) -> Plan {
-        loop {
+        for _ in 0..ROUNDS {
             let plan = self.link.plan(events);
             if events.is_empty() {
                 return plan;
             }
-            // Each event has a cause of its own, so this comes to an end.
+            // This may lead to more: a broadcast looks for credit, and reads.
             self.tell(events);
+        }
+        let plan = self.link.plan(events);
+        self.tell(events);
+        Plan {
+            deadline: Some(now()),
+            done: false,
+            ..plan
         }
     }
 

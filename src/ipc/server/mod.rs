@@ -176,7 +176,8 @@ impl Server {
             let before = session.output_len();
             let result = call(session, now);
             let after = session.output_len();
-            (result, before == 0 && after > 0, after >= FLUSH_AT)
+            let full = after >= FLUSH_AT || session.is_held_up();
+            (result, before == 0 && after > 0, full)
         });
         if full {
             link.flush();
