@@ -328,6 +328,8 @@ impl Core {
     /// credit must not be taken for a slow one. The driver tells what is read.
     fn look_for_credit(&mut self) {
         if self.poller.is_some() && self.session.is_held_up() {
+            // Both may run on one CPU, and the peer has to get there to read.
+            std::thread::yield_now();
             self.read();
             self.write(now());
         }
