@@ -6,6 +6,7 @@
 const { performance } = require('perf_hooks');
 
 const native = require('../native');
+const { DRIVER } = require('./driver');
 const { PREFIX, RECORD } = require('./records');
 
 /** How long one visit may keep the event loop; the rest follows after others. */
@@ -30,6 +31,8 @@ const heads = new Uint32Array(native.headsLength());
 let dirty = [];
 let flushScheduled = false;
 let visiting = false;
+/** The rest of a visit that took too long comes with setImmediate. */
+let interrupted = false;
 let exiting = false;
 
 // Where the present batch stands; a visit may end in the middle of one.
@@ -37,17 +40,28 @@ let text = '';
 let extras = [];
 let record = 0;
 let records = 0;
+/** Whether the native side may have more, and will not ring for it. */
+let comeAgain = true;
 
-const mailbox = native.openMailbox(visit);
+const mailbox = native.openMailbox(visit, DRIVER === 'loop');
+
+function resume() {
+  interrupted = false;
+  visit();
+}
 
 function visit() {
-  // A handler can't re-enter: only the bell and setImmediate call this.
+  // Others are to have their turn first.
+  if (interrupted) return;
+  // A handler can't re-enter: only the bell, the event loop and setImmediate
+  // call this.
   const until = performance.now() + BUDGET_MS;
   let handled = 0;
+  comeAgain = true;
   visiting = true;
   try {
     for (;;) {
-      if (record === records && !nextBatch()) return;
+      if (record === records && !(comeAgain ? nextBatch() : letGo())) return;
       const receiver = endpoints.get(heads[0]);
       while (record < records) {
         const at = PREFIX + record++ * RECORD;
@@ -57,7 +71,8 @@ function visit() {
         // both processes work at the same time.
         if (handled % FLUSH_EVERY === 0) flush();
         if (handled % LOOK_EVERY === 0 && performance.now() > until) {
-          setImmediate(visit);
+          interrupted = true;
+          setImmediate(resume);
           return;
         }
       }
@@ -81,10 +96,7 @@ function receive(receiver, at) {
 
 function nextBatch() {
   const mail = native.drain(mailbox, heads);
-  record = 0;
-  records = 0;
-  text = '';
-  extras = [];
+  letGo();
   if (mail === undefined) return false;
   if (typeof mail === 'string') text = mail;
   else {
@@ -92,10 +104,20 @@ function nextBatch() {
     extras = mail;
   }
   records = heads[1];
+  comeAgain = heads[2] !== 0;
   // Taking a batch may have granted credit, which has to reach the peer.
   const receiver = endpoints.get(heads[0]);
   if (receiver !== undefined) markDirty(receiver);
   return true;
+}
+
+/** Keeps nothing of a batch that has been handled. */
+function letGo() {
+  record = 0;
+  records = 0;
+  text = '';
+  extras = [];
+  return false;
 }
 
 /** Remembers to flush an endpoint at the end of the batch or of the turn. */

@@ -6,6 +6,7 @@
 //   npm test -- --only=ava,eslint            some steps
 //   npm test -- --only=ava __test__/x.spec.ts    some test files
 //   npm test -- --only=ava --match='*foo*'   other arguments go to ava
+//   SMARTIPC_DRIVER=tokio npm test -- --only=ava    everything on the other driver
 
 const { spawn, spawnSync } = require('child_process');
 const path = require('path');
@@ -25,9 +26,22 @@ const STEPS = [
   { id: 'tsc', title: 'tsc, facade', modules: true, command: () => tool('typescript', 'bin/tsc', '--project', 'tsconfig.json') },
   { id: 'tsc-test', title: 'tsc, tests', modules: true, command: () => tool('typescript', 'bin/tsc', '--project', 'tsconfig.test.json') },
   { id: 'ava', title: 'ava', modules: true, addon: true, command: (args) => tool('ava', 'entrypoints/cli.mjs', '--tap', ...args), count: countTap },
+  // The driver of Bun, Deno and Windows; on other systems not the default.
+  {
+    id: 'ava-tokio',
+    title: 'ava, tokio driver',
+    modules: true,
+    addon: true,
+    env: { SMARTIPC_DRIVER: 'tokio' },
+    command: (args) => tool('ava', 'entrypoints/cli.mjs', '--tap', ...(args.length > 0 ? args : TOKIO_SUITES)),
+    count: countTap,
+  },
   { id: 'runtimes', title: 'other runtimes', modules: true, addon: true, command: () => matrix('run.js', '--only=14,20,24,bun'), count: countLastLine },
   { id: 'modules', title: 'compilers and bundlers', modules: true, addon: true, command: () => matrix('modules.js'), count: countLastLine },
 ];
+
+/** What a driver can break: bytes, and the ends of connections, processes and threads. */
+const TOKIO_SUITES = ['__test__/wire/**', '__test__/lifecycle/**', '__test__/streams/**'];
 
 runMain(async () => {
   const { only, rest } = parseArgs(process.argv.slice(2));
@@ -61,7 +75,7 @@ async function runSteps(steps, args, env) {
       continue;
     }
     const begin = Date.now();
-    const { end, output } = await runStep(step.command(args), env, step.count);
+    const { end, output } = await runStep(step.command(args), { ...env, ...step.env }, step.count);
     const counts = step.count ? step.count(output) : { passed: 0, failed: 0, names: [] };
     const failed = end.status !== 0 || counts.failed > 0;
     // A crash, or a build that fails, counts too: "0 failed" is for success.
@@ -74,7 +88,7 @@ async function runSteps(steps, args, env) {
     summary.push(`${failed ? 'FAILED ' : 'ok     '}  ${step.title}${numbers} (${seconds} s)`);
     if (failed) {
       for (const name of counts.names) summary.push(`           ${name}`);
-      if (step.id === 'ava') summary.push('for a report with code excerpts: npx ava [test files]');
+      if (step.id.startsWith('ava')) summary.push('for a report with code excerpts: npx ava [test files]');
       summary.push(`stopped at the step "${step.id}" (${ending(end)}); to repeat it: npm test -- --only=${step.id}`);
       code = end.status || 1;
       break;

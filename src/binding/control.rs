@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use napi::bindgen_prelude::{Error, Function, Result, Uint8Array};
+use napi::bindgen_prelude::{Error, Function, JsValue, Result, Uint8Array};
 use napi::Env;
 use napi_derive::napi;
 use serde_json::json;
 
 use super::endpoint::{self, Endpoint, Handle, Names, Post};
+#[cfg(unix)]
+use super::event_loop::EventLoop;
 use super::mailbox::{Mailbox, MAX_RECORDS, PREFIX, RECORD};
 use super::options::{JsClientOptions, JsServerOptions};
 use super::pack::describe_error;
@@ -56,10 +58,21 @@ pub(super) fn find(number: u32) -> Result<Arc<Endpoint>> {
     endpoint::get(number).ok_or_else(|| Error::from_reason("the endpoint was closed"))
 }
 
-/// Opens the mailbox of this environment; `bell` is called when there is mail.
-/// Returns its number. It is closed with the environment.
+/// Whether the loop driver can be had. Only Node's own event loop will do: the
+/// caller has to know that this is Node.
 #[napi(catch_unwind)]
-pub fn open_mailbox(env: Env, bell: Function<'_, (), ()>) -> Result<u32> {
+pub fn has_loop_driver() -> bool {
+    #[cfg(unix)]
+    return super::event_loop::is_available();
+    #[cfg(not(unix))]
+    false
+}
+
+/// Opens the mailbox of this environment; `bell` is called when there is mail.
+/// Returns its number. It is closed with the environment. With `event_loop` the
+/// loop driver waits for its connections.
+#[napi(catch_unwind)]
+pub fn open_mailbox(env: Env, bell: Function<'_, (), ()>, event_loop: bool) -> Result<u32> {
     let number = endpoint::next_number();
     let mailbox = Arc::new(Mailbox::new(&bell)?);
     let open = Open {
@@ -67,15 +80,41 @@ pub fn open_mailbox(env: Env, bell: Function<'_, (), ()>) -> Result<u32> {
         lease: Rc::new(Lease::new()),
     };
     MAILBOXES.with_borrow_mut(|all| all.insert(number, open));
+    let own = mailbox.clone();
     // Added after the bell, so it runs before Node takes the bell away.
     env.add_env_cleanup_hook(number, move |number| {
-        mailbox.close();
-        endpoint::remove_all(&Arc::downgrade(&mailbox));
+        own.close();
+        endpoint::remove_all(&Arc::downgrade(&own));
         // Dropping the last lease ends and joins the I/O thread.
         let open = MAILBOXES.with_borrow_mut(|all| all.remove(&number));
         drop(open);
     })?;
+    if event_loop {
+        start_event_loop(env, &bell, number, &mailbox)?;
+    }
     Ok(number)
+}
+
+#[cfg(unix)]
+fn start_event_loop(
+    env: Env,
+    bell: &Function<'_, (), ()>,
+    number: u32,
+    mailbox: &Mailbox,
+) -> Result<()> {
+    // Its hook comes after that of the mailbox, so it runs before: links are
+    // closed while there are still endpoints to hear of it.
+    // SAFETY: env and function are those of this call, and the facade asks for
+    // this only in Node.
+    let started = unsafe { EventLoop::start(number, env.raw(), bell.raw()) };
+    let started = started.ok_or_else(|| Error::from_reason("the loop driver cannot be started"))?;
+    mailbox.set_event_loop(number, started.gate());
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn start_event_loop(_: Env, _: &Function<'_, (), ()>, _: u32, _: &Mailbox) -> Result<()> {
+    Err(Error::from_reason("there is no loop driver on this system"))
 }
 
 /// The length of the array that `drain` fills, in words.

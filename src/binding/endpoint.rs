@@ -12,6 +12,7 @@ use bytes::Bytes;
 use super::mailbox::Mailbox;
 use super::pack;
 use crate::ipc::notice::{ConnId, Notice, Sink};
+use crate::ipc::poller::Poller;
 use crate::ipc::proto::{IdHasher, Session};
 use crate::ipc::{Client, Error, Server};
 
@@ -119,6 +120,10 @@ pub(super) struct Post {
 }
 
 impl Sink for Post {
+    fn poller(&self) -> Option<Arc<dyn Poller>> {
+        self.mailbox.poller()
+    }
+
     fn deliver(&self, conn: ConnId, notices: &mut Vec<Notice>) {
         let mut names = self.names.lock();
         self.mailbox.post(self.number, |batches| {

@@ -9,17 +9,22 @@
 //! takes slices; and `extras`, the values that don't fit there.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+#[cfg(unix)]
+use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use napi::bindgen_prelude::{Function, Status};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 
+#[cfg(unix)]
+use super::event_loop::{self, Gate};
 use crate::ipc::notice::ConnId;
+use crate::ipc::poller::Poller;
 
 /// Words per record.
 pub(super) const RECORD: usize = 8;
-/// Words before the first record: endpoint, records, whether more waits.
+/// Words before the first record: endpoint, records, whether to come again.
 pub(super) const PREFIX: usize = 4;
 /// Records per batch: enough to make the crossing cheap, few enough to let
 /// other events of the loop have their turn.
@@ -103,6 +108,9 @@ pub(super) struct Mailbox {
     /// The gate between the doorbell and the end of the environment: whoever
     /// rings holds it, and so does the cleanup hook while it takes the bell away.
     bell: Mutex<Option<Bell>>,
+    /// The loop driver whose links post here, if there is one.
+    #[cfg(unix)]
+    event_loop: OnceLock<(u32, Arc<Gate>)>,
 }
 
 #[derive(Default)]
@@ -126,7 +134,41 @@ impl Mailbox {
         Ok(Self {
             state: Mutex::default(),
             bell: Mutex::new(Some(bell)),
+            #[cfg(unix)]
+            event_loop: OnceLock::new(),
         })
+    }
+
+    /// Connections of this mailbox's endpoints are driven by an event loop,
+    /// which looks into the mailbox by itself.
+    #[cfg(unix)]
+    pub(super) fn set_event_loop(&self, number: u32, gate: Arc<Gate>) {
+        let _ = self.event_loop.set((number, gate));
+    }
+
+    /// Who waits for the sockets of this mailbox's endpoints, if it is not tokio.
+    pub(super) fn poller(&self) -> Option<Arc<dyn Poller>> {
+        #[cfg(unix)]
+        if let Some((_, gate)) = self.event_loop.get() {
+            return Some(gate.clone());
+        }
+        None
+    }
+
+    fn has_event_loop(&self) -> bool {
+        #[cfg(unix)]
+        return self.event_loop.get().is_some();
+        #[cfg(not(unix))]
+        false
+    }
+
+    /// Whether this is a callback of the event loop, which comes here anyway.
+    fn is_watched(&self) -> bool {
+        #[cfg(unix)]
+        if let Some((number, _)) = self.event_loop.get() {
+            return event_loop::ring_mail(*number);
+        }
+        false
     }
 
     /// Adds records of one endpoint and rings, unless it has rung already.
@@ -143,6 +185,9 @@ impl Mailbox {
             }
             state.rung = true;
         }
+        if self.is_watched() {
+            return;
+        }
         let bell = self.bell.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(bell) = &*bell {
             // Never refused: at most one ring is under way.
@@ -150,17 +195,20 @@ impl Mailbox {
         }
     }
 
-    /// Takes the oldest batch and tells whether there is another.
+    /// Takes the oldest batch and tells whether to come again.
     pub(super) fn take(&self) -> (Option<Batch>, bool) {
         let mut state = self.lock();
         let batch = state.batches.queue.pop_front();
         let more = !state.batches.queue.is_empty();
         // The next post rings again only once everything is taken: as long as
-        // there is more, JavaScript comes back by itself.
-        if batch.is_none() {
+        // there is more, JavaScript comes back by itself. It comes once more
+        // for what another thread has posted meanwhile; with a loop driver
+        // there is hardly any, and a bell is cheap.
+        let once_more = !self.has_event_loop();
+        if batch.is_none() || !(more || once_more) {
             state.rung = false;
         }
-        (batch, more)
+        (batch, more || once_more)
     }
 
     /// The environment goes away: no more calls into it.

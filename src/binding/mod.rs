@@ -4,7 +4,8 @@
 //! Rare calls are ordinary `#[napi]` functions ([`control`]). Calls made for
 //! every message are plain Node-API callbacks ([`fast`]): the generated wrappers
 //! cost more than the call itself. Everything the other way goes through the
-//! [`mailbox`]: one call into JavaScript per batch, no value per field.
+//! [`mailbox`]: one call into JavaScript per batch, no value per field. Where
+//! Node's event loop can be had, `event_loop` waits for sockets on it.
 
 // What `#[napi]` exports has to be public; nobody in the crate can reach it.
 #![allow(unreachable_pub)]
@@ -13,12 +14,16 @@
 
 mod control;
 mod endpoint;
+#[cfg(unix)]
+mod event_loop;
 mod fast;
 mod mailbox;
 mod options;
 mod pack;
 mod runtime;
 mod streams;
+#[cfg(unix)]
+mod uv;
 mod value;
 
 use napi::bindgen_prelude::{Object, Result};

@@ -5,21 +5,63 @@ use std::sync::Arc;
 use tokio::time::{sleep_until, Instant};
 
 use super::link::Link;
+use super::poller::{Deliver, Polled, Poller};
 use super::proto::Event;
 
 /// Runs a link until it is closed and written out. `deliver` takes the events;
 /// the last one is [`Event::Closed`].
 pub async fn run(link: Arc<Link>, mut deliver: impl FnMut(&Arc<Link>, &mut Vec<Event>)) {
-    let Some(stream) = link.stream() else { return };
+    drive(&link, &mut deliver, |_| false).await;
+    link.shut();
+}
+
+/// Runs a link until it is registered and hands it over to `poller`; to the end
+/// if there is none.
+pub(super) async fn register(
+    link: Arc<Link>,
+    poller: Option<Arc<dyn Poller>>,
+    mut deliver: Deliver,
+) {
+    let Some(poller) = poller else {
+        return run(link, deliver).await;
+    };
+    let mut adopted_as = None;
+    drive(&link, &mut deliver, |link| {
+        let key = link.is_settled().then(|| poller.reserve()).flatten();
+        adopted_as = key.filter(|key| link.hand_over(poller.clone(), *key));
+        adopted_as.is_some()
+    })
+    .await;
+    match adopted_as {
+        Some(key) => poller.adopt(key, Polled::new(link, deliver)),
+        None => link.shut(),
+    }
+}
+
+/// Runs a link until it is over, or until `leave` says that somebody else does.
+async fn drive(
+    link: &Arc<Link>,
+    deliver: &mut impl FnMut(&Arc<Link>, &mut Vec<Event>),
+    mut leave: impl FnMut(&Arc<Link>) -> bool,
+) {
     let mut events = Vec::new();
     // Re-armed only when the deadline changes: most wake-ups leave it alone.
     let mut armed = None;
     let sleep = sleep_until(Instant::now());
     tokio::pin!(sleep);
     loop {
-        let plan = link.plan();
+        if leave(link) {
+            return;
+        }
+        // Held no longer than needed: whoever takes over wants it for himself.
+        let Some(stream) = link.stream() else { return };
+        let plan = link.plan(&mut events);
+        if !events.is_empty() {
+            hand(link, &mut events, deliver);
+            continue;
+        }
         if plan.done {
-            break;
+            return;
         }
         if armed != plan.deadline {
             armed = plan.deadline;
@@ -34,19 +76,27 @@ pub async fn run(link: Arc<Link>, mut deliver: impl FnMut(&Arc<Link>, &mut Vec<E
             () = link.wake().notified() => {}
             () = &mut sleep, if armed.is_some() => armed = None,
         }
+        drop(stream);
         loop {
             let more = link.pump(&mut events);
-            if !events.is_empty() {
-                deliver(&link, &mut events);
-                events.clear();
-                // Answers given while delivering leave with one write.
-                link.flush();
-            }
+            hand(link, &mut events, deliver);
             if !more {
                 break;
             }
             tokio::task::yield_now().await;
         }
     }
-    link.shut();
+}
+
+fn hand(
+    link: &Arc<Link>,
+    events: &mut Vec<Event>,
+    deliver: &mut impl FnMut(&Arc<Link>, &mut Vec<Event>),
+) {
+    if !events.is_empty() {
+        deliver(link, events);
+        events.clear();
+        // Answers given while delivering leave with one write.
+        link.flush();
+    }
 }

@@ -1,9 +1,10 @@
 //! A link: one socket, its [`Session`], its output buffer.
 //!
-//! A link does not wait. Whoever knows that the socket is ready pumps it; that
-//! is the tokio [`driver`](super::driver) today. Any thread may use the session
-//! through [`Link::with`] and write with [`Link::flush`], which spares the hop
-//! to another thread. Whatever the owner has to be told is told by the driver
+//! A link does not wait. Whoever knows that the socket is ready pumps it: the
+//! tokio [`driver`](super::driver), or from the registration on a
+//! [`Poller`] of the owner's. Any thread may use the session through
+//! [`Link::with`] and write with [`Link::flush`], which spares the hop to
+//! another thread. Whatever the owner has to be told is told by the driver
 //! alone, so events keep their order.
 
 use std::cell::RefCell;
@@ -14,13 +15,18 @@ use std::time::Instant;
 use tokio::sync::Notify;
 
 use super::close::CloseReason;
+use super::poller::{LinkKey, Poller};
 use super::proto::{Event, Session};
-use super::transport::Stream;
+#[cfg(unix)]
+use super::transport::Released;
+use super::transport::{Credentials, Stream};
 
 /// Bytes read at once. Large enough for hundreds of small messages a call.
 const READ_SIZE: usize = 64 * 1024;
 /// Reads before others get their turn.
 const READS_PER_PUMP: usize = 8;
+/// The same where the others are all of a program's events.
+const READS_PER_POLL: usize = 4;
 
 thread_local! {
     // One buffer per pumping thread, not per connection: idle ones need none.
@@ -45,15 +51,24 @@ struct Core {
     /// Until when the driver sleeps unless something comes.
     armed: Option<Instant>,
     linger_until: Option<Instant>,
+    /// Who waits for the socket, once it is not tokio.
+    poller: Option<(Arc<dyn Poller>, LinkKey)>,
+    /// The poller was woken and has not looked since.
+    woken: bool,
 }
 
 /// What the driver has to wait for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Plan {
-    pub(super) read: bool,
-    pub(super) write: bool,
-    pub(super) deadline: Option<Instant>,
-    pub(super) done: bool,
+pub struct Plan {
+    /// The socket becoming readable.
+    pub read: bool,
+    /// The socket becoming writable.
+    pub write: bool,
+    /// This moment. It may pass with nothing to do: what is armed already is
+    /// left alone as long as it is early enough.
+    pub deadline: Option<Instant>,
+    /// Nothing more: the connection is over and its end has been told.
+    pub done: bool,
 }
 
 impl Link {
@@ -67,6 +82,8 @@ impl Link {
                 planned: Plan::default(),
                 armed: None,
                 linger_until: None,
+                poller: None,
+                woken: false,
             }),
             wake: Notify::new(),
         })
@@ -84,6 +101,7 @@ impl Link {
     pub fn flush(&self) {
         let mut core = self.lock();
         core.write(now());
+        core.look_for_credit();
         core.settle(&self.wake);
     }
 
@@ -91,6 +109,62 @@ impl Link {
     pub fn leave(&self, reason: CloseReason, message: &str) {
         self.with(|session, now| session.leave(reason, message, now));
         self.flush();
+    }
+
+    /// Who is on the other end, as the kernel says.
+    pub(super) fn credentials(&self) -> Credentials {
+        let core = self.lock();
+        let stream = core.stream.as_ref();
+        stream
+            .map(|stream| stream.credentials())
+            .unwrap_or_default()
+    }
+
+    /// Takes the socket away from tokio; from here on `poller` waits for it.
+    /// False if somebody else has it in hand, or the connection is over.
+    #[cfg(unix)]
+    pub(super) fn hand_over(&self, poller: Arc<dyn Poller>, key: LinkKey) -> bool {
+        let mut core = self.lock();
+        if !core.session.is_open() {
+            return false;
+        }
+        let Some(stream) = core.stream.take() else {
+            return false;
+        };
+        let stream = match Arc::try_unwrap(stream) {
+            Ok(stream) => stream,
+            Err(shared) => {
+                core.stream = Some(shared);
+                return false;
+            }
+        };
+        match stream.release() {
+            Ok(stream) => core.stream = Some(Arc::new(stream)),
+            Err(error) => core.fail(&error),
+        }
+        core.poller = Some((poller, key));
+        core.planned = Plan::default();
+        core.armed = None;
+        true
+    }
+
+    /// Sockets of this system stay with tokio.
+    #[cfg(not(unix))]
+    pub(super) fn hand_over(&self, _: Arc<dyn Poller>, _: LinkKey) -> bool {
+        false
+    }
+
+    /// The socket, once it is handed over.
+    #[cfg(unix)]
+    pub(super) fn released(&self) -> Option<Arc<Released>> {
+        let core = self.lock();
+        core.stream.as_ref().and_then(|stream| stream.released())
+    }
+
+    /// Whether the connection is registered and nothing of it waits to be told.
+    pub(super) fn is_settled(&self) -> bool {
+        let core = self.lock();
+        core.session.is_open() && !core.session.has_events()
     }
 
     pub(super) fn wake(&self) -> &Notify {
@@ -102,29 +176,27 @@ impl Link {
     }
 
     /// What to wait for next; remembered, so that others wake the driver only
-    /// when it would sleep too long.
-    pub(super) fn plan(&self) -> Plan {
+    /// when it would sleep too long. What has happened meanwhile is handed over.
+    pub(super) fn plan(&self, events: &mut Vec<Event>) -> Plan {
         let mut core = self.lock();
         let now = now();
+        core.woken = false;
+        core.session.take_events(events);
         let reading = core.session.wants_read();
         core.session.note_reading(reading, now);
         if core.session.is_closed() && core.linger_until.is_none() {
             core.linger_until = Some(now + Session::LINGER);
         }
         let deadline = core.linger_until.or_else(|| core.session.deadline());
-        core.armed = deadline;
+        core.arm(deadline, now);
+        let deadline = core.armed;
         let written = core.session.output_len() == 0;
         let over = core
             .linger_until
             .is_some_and(|until| written || until <= now);
-        let done = core.session.is_closed() && over && !core.session.has_events();
+        let done = core.session.is_closed() && over && events.is_empty();
         // Output that is merely waiting for the end of its batch is not our business.
         let write = !written && (core.blocked || core.session.is_closed());
-        let deadline = if core.session.has_events() {
-            Some(now)
-        } else {
-            deadline
-        };
         core.planned = Plan {
             read: reading,
             write,
@@ -166,12 +238,28 @@ impl Link {
 }
 
 impl Core {
+    /// Remembers when to wake up. A poller's timer stays where it is as long as
+    /// it is early enough: most deadlines move away before they come.
+    fn arm(&mut self, deadline: Option<Instant>, now: Instant) {
+        let kept = self.armed.filter(|at| *at > now && self.poller.is_some());
+        self.armed = match (kept, deadline) {
+            (Some(kept), Some(deadline)) => Some(kept.min(deadline)),
+            (kept, deadline) => kept.or(deadline),
+        };
+    }
+
     fn read(&mut self) -> bool {
         let Some(stream) = self.stream.clone() else {
             return false;
         };
+        let polled = self.poller.is_some();
+        let reads = if polled {
+            READS_PER_POLL
+        } else {
+            READS_PER_PUMP
+        };
         SCRATCH.with_borrow_mut(|scratch| {
-            for _ in 0..READS_PER_PUMP {
+            for _ in 0..reads {
                 if !self.session.wants_read() {
                     return false;
                 }
@@ -187,6 +275,11 @@ impl Core {
                     Ok(count) => {
                         let bytes = scratch.get(..count).unwrap_or_default();
                         self.session.input(bytes, now());
+                        // A poller says so if there is more; tokio has to be
+                        // shown that there is not.
+                        if polled && count < scratch.len() {
+                            return false;
+                        }
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -230,6 +323,18 @@ impl Core {
         }
     }
 
+    /// Reads what may let waiting messages go. A poller's thread that sends much
+    /// in one turn does not come to read meanwhile, and a peer that has granted
+    /// credit must not be taken for a slow one. The driver tells what is read.
+    fn look_for_credit(&mut self) {
+        if self.poller.is_some() && self.session.is_held_up() {
+            // Both may run on one CPU, and the peer has to get there to read.
+            std::thread::yield_now();
+            self.read();
+            self.write(now());
+        }
+    }
+
     fn fail(&mut self, error: &io::Error) {
         let reason = match error.kind() {
             io::ErrorKind::ConnectionReset
@@ -254,8 +359,16 @@ impl Core {
         let resumed = self.session.wants_read() && !self.planned.read;
         let blocked = self.blocked && !self.planned.write;
         let closed = self.session.is_closed() && self.linger_until.is_none();
-        if sooner || resumed || blocked || closed || self.session.has_events() {
-            wake.notify_one();
+        if !(sooner || resumed || blocked || closed || self.session.has_events()) {
+            return;
+        }
+        match &self.poller {
+            None => wake.notify_one(),
+            Some(_) if self.woken => {}
+            Some((poller, key)) => {
+                self.woken = true;
+                poller.wake(*key);
+            }
         }
     }
 }

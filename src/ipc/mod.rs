@@ -2,7 +2,8 @@
 //!
 //! From the inside out: `frame` knows bytes, `proto` knows the rules of one
 //! connection, `link` joins a connection to a socket, `driver` waits for that
-//! socket, `client` and `server` own links, `hub` is a server that a client hosts.
+//! socket or hands it to a `poller` of the owner's, `client` and `server` own
+//! links, `hub` is a server that a client hosts.
 
 #![forbid(unsafe_code)]
 
@@ -19,6 +20,7 @@ pub mod link;
 pub mod lock;
 pub mod notice;
 pub mod options;
+pub mod poller;
 pub mod proto;
 pub mod server;
 pub mod stats;

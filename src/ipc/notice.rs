@@ -1,9 +1,11 @@
 //! What an endpoint tells its owner.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::close::CloseReason;
 use super::error::Error;
+use super::poller::Poller;
 use super::proto::Event;
 use super::transport::Credentials;
 
@@ -71,6 +73,11 @@ pub struct Connected {
 pub trait Sink: Send + Sync {
     /// Takes all notices of one connection; 0 stands for the endpoint itself.
     fn deliver(&self, conn: ConnId, notices: &mut Vec<Notice>);
+
+    /// Who waits for the sockets of registered connections; tokio, if none.
+    fn poller(&self) -> Option<Arc<dyn Poller>> {
+        None
+    }
 
     /// Takes one notice.
     fn notify(&self, conn: ConnId, notice: Notice) {

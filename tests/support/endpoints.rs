@@ -1,6 +1,10 @@
 //! Servers and clients on real sockets, without Node: a sink that collects what
 //! they tell, and plays the part of JavaScript.
 
+#[cfg(unix)]
+#[path = "poller.rs"]
+mod poller;
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{mpsc, Arc, OnceLock};
@@ -11,6 +15,8 @@ use smartipc_native::ipc::client::{Call, ConnectOptions};
 use smartipc_native::ipc::frame::Body;
 use smartipc_native::ipc::notice::{ConnId, Notice, Sink};
 use smartipc_native::ipc::options::{ClientOptions, ServerOptions};
+#[cfg(unix)]
+use smartipc_native::ipc::poller::Poller;
 use smartipc_native::ipc::proto::Event;
 use smartipc_native::ipc::{Address, Client, Error, Server};
 use tokio::runtime::Runtime;
@@ -27,6 +33,11 @@ pub struct Told {
 struct Channel(mpsc::Sender<(ConnId, Notice)>);
 
 impl Sink for Channel {
+    #[cfg(unix)]
+    fn poller(&self) -> Option<Arc<dyn Poller>> {
+        poller::shared()
+    }
+
     fn deliver(&self, conn: ConnId, notices: &mut Vec<Notice>) {
         for notice in notices.drain(..) {
             let _ = self.0.send((conn, notice));

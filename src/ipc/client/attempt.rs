@@ -17,7 +17,7 @@ use crate::ipc::driver;
 use crate::ipc::error::{os_name, Error, ErrorCode};
 use crate::ipc::frame::Registration;
 use crate::ipc::link::{now, Link};
-use crate::ipc::proto::Session;
+use crate::ipc::proto::{Event, Session};
 use crate::ipc::transport::{self, Stream};
 
 /// A failed attempt.
@@ -83,10 +83,11 @@ impl Inner {
             closed: Some(closed_tx),
         };
         let abandoned = Abandon(link.clone(), true);
+        let deliver = Box::new(move |link: &Arc<Link>, events: &mut Vec<Event>| {
+            route.on_events(link, events);
+        });
         self.runtime
-            .spawn(driver::run(link.clone(), move |link, events| {
-                route.on_events(link, events);
-            }));
+            .spawn(driver::register(link.clone(), self.sink.poller(), deliver));
         match timeout_at(until, opened).await {
             Ok(Ok(Ok(()))) => {
                 abandoned.forget();

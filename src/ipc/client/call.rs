@@ -141,7 +141,8 @@ fn send<P: Payload>(link: &Link, op: Op, call: Call<P>) -> Result<Result<Taken, 
             return Err(call);
         }
         let sent = apply(session, op, call, now);
-        Ok((sent, session.output_len() >= FLUSH_AT))
+        let full = session.output_len() >= FLUSH_AT || session.is_held_up();
+        Ok((sent, full))
     })?;
     if full {
         link.flush();

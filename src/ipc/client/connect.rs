@@ -173,8 +173,12 @@ impl Inner {
         let _ = timeout(GRACE, idle(links, waiting)).await;
         link.leave(CloseReason::Local, "disconnected");
         let gone = async {
-            // The task ends after it has told everything.
-            while self.state().task.is_some() {
+            // Over once it has ended, and everything about that is told.
+            let busy = || {
+                let state = self.state();
+                state.task.is_some() || state.telling
+            };
+            while busy() {
                 sleep(Duration::from_millis(1)).await;
             }
         };

@@ -54,6 +54,8 @@ struct State {
     phase: Phase,
     link: Option<Arc<Link>>,
     task: Option<AbortHandle>,
+    /// The end of the connection is being told, perhaps by another thread.
+    telling: bool,
     /// Calls of `connect` that wait.
     waiting: Vec<Op>,
     queue: Queue,

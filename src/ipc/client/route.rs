@@ -64,6 +64,7 @@ impl Route {
             self.inner.end(&reason.to_error(false), None);
         }
         self.inner.lost(reason, message, again);
+        self.inner.state().telling = false;
         if let Some(closed) = self.closed.take() {
             let _ = closed.send(again);
         }
@@ -109,10 +110,7 @@ impl Inner {
         notices.push(Notice::Connected(Box::new(Connected {
             client_id: welcome.client_id,
             metadata: None,
-            peer: link
-                .stream()
-                .map(|stream| stream.credentials())
-                .unwrap_or_default(),
+            peer: link.credentials(),
             clone_version,
             role: welcome.role,
             again,
@@ -138,6 +136,7 @@ impl Inner {
     fn down(&self, link: &Arc<Link>, reason: CloseReason) -> bool {
         let counters = link.with(|session, _| session.counters().clone());
         let mut state = self.state();
+        state.telling = true;
         state.past.counters.add(&counters);
         *state.past.closes.entry(reason).or_default() += 1;
         if state

@@ -535,6 +535,11 @@ impl Session {
         self.outbox.queued() + self.streams.queued()
     }
 
+    /// Whether more waits than senders should add to.
+    pub fn is_held_up(&self) -> bool {
+        self.is_open() && self.outbox.above_mark()
+    }
+
     /// What this connection has done.
     pub fn counters(&self) -> &Counters {
         &self.counters

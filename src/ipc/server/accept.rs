@@ -12,7 +12,7 @@ use crate::ipc::driver;
 use crate::ipc::error::Error;
 use crate::ipc::link::{now, Link};
 use crate::ipc::notice::Notice;
-use crate::ipc::proto::Session;
+use crate::ipc::proto::{Event, Session};
 use crate::ipc::trace;
 use crate::ipc::transport::{Listener, Stream};
 
@@ -142,8 +142,10 @@ impl Inner {
             "connection {conn} accepted from {credentials:?}"
         ));
         let inner = self.clone();
-        self.runtime.spawn(async move {
-            driver::run(link, |link, events| inner.on_events(conn, link, events)).await;
+        let deliver = Box::new(move |link: &Arc<Link>, events: &mut Vec<Event>| {
+            inner.on_events(conn, link, events);
         });
+        self.runtime
+            .spawn(driver::register(link, self.sink.poller(), deliver));
     }
 }

@@ -54,14 +54,17 @@ impl Inner {
         match self.consider(conn, &registration) {
             Err(denied) => refuse(link, &denied),
             Ok(()) if registration.probe => self.answer_probe(conn, link, &registration),
-            Ok(()) => match self.look_up(&registration) {
-                Name::Free => self.admit(conn, link, registration),
-                Name::Resumed(old) => {
-                    self.replace(old);
-                    self.admit(conn, link, registration);
+            Ok(()) => {
+                let _naming = self.naming();
+                match self.look_up(&registration) {
+                    Name::Free => self.admit(conn, link, registration),
+                    Name::Resumed(old) => {
+                        self.replace(old);
+                        self.admit(conn, link, registration);
+                    }
+                    Name::Taken(old) => self.contend(old, conn, link, registration),
                 }
-                Name::Taken(old) => self.contend(old, conn, registration),
-            },
+            }
         }
     }
 
@@ -164,8 +167,11 @@ impl Inner {
     }
 
     /// Lets the holder of the name prove that it lives; the newcomer waits.
-    fn contend(&self, old: ConnId, conn: ConnId, registration: Registration) {
-        let Some(link) = self.link(old) else { return };
+    fn contend(&self, old: ConnId, conn: ConnId, newcomer: &Arc<Link>, registration: Registration) {
+        let Some(link) = self.link(old) else {
+            // It went a moment ago, and took its name off the list.
+            return self.admit(conn, newcomer, registration);
+        };
         let first = {
             let mut state = self.state();
             let waiting = state.contenders.entry(old).or_default();
@@ -180,6 +186,7 @@ impl Inner {
 
     /// The holder of a name has answered, or has not.
     pub(super) fn on_probed(&self, old: ConnId, alive: bool) {
+        let _naming = self.naming();
         let waiting = self.state().contenders.remove(&old).unwrap_or_default();
         for (conn, registration) in waiting {
             let Some(link) = self.link(conn) else {

@@ -46,6 +46,9 @@ struct Inner {
     dirty: Mutex<Vec<Arc<Link>>>,
     /// A connection has been let in, or went.
     room: tokio::sync::Notify,
+    /// Held while a name is looked up and given away: connections that may ask
+    /// for the same one are driven by more than one thread.
+    naming: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -59,6 +62,8 @@ struct State {
     peers: HashMap<ConnId, Peer>,
     clients: HashMap<Arc<str>, ConnId>,
     last_conn: ConnId,
+    /// Connections off the list whose end is still being told.
+    telling: usize,
     /// Newcomers that wait for the holder of their name to prove that it lives.
     contenders: HashMap<ConnId, Vec<(ConnId, Registration)>>,
     past: Past,
@@ -125,6 +130,7 @@ impl Server {
                 topics: Mutex::default(),
                 dirty: Mutex::default(),
                 room: tokio::sync::Notify::new(),
+                naming: Mutex::default(),
             }),
         }
     }
@@ -184,7 +190,8 @@ impl Server {
             let before = session.output_len();
             let result = call(session, now);
             let after = session.output_len();
-            (result, before == 0 && after > 0, after >= FLUSH_AT)
+            let full = after >= FLUSH_AT || session.is_held_up();
+            (result, before == 0 && after > 0, full)
         });
         if full {
             link.flush();
@@ -272,6 +279,10 @@ impl Inner {
 
     fn dirty(&self) -> MutexGuard<'_, Vec<Arc<Link>>> {
         self.dirty.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn naming(&self) -> MutexGuard<'_, ()> {
+        self.naming.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn link(&self, conn: ConnId) -> Option<Arc<Link>> {

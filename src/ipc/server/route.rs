@@ -156,7 +156,8 @@ impl Inner {
                 let before = session.output_len();
                 session.share(&mut shared, now);
                 let after = session.output_len();
-                (before == 0 && after > 0, after >= FLUSH_AT)
+                let full = after >= FLUSH_AT || session.is_held_up();
+                (before == 0 && after > 0, full)
             });
             // What a burst fills, the socket empties meanwhile: a client that
             // reads is not taken for a slow one.
@@ -187,6 +188,7 @@ impl Inner {
             let Some(peer) = state.peers.remove(&conn) else {
                 return;
             };
+            state.telling += 1;
             if !peer.is_probe {
                 let counters = link.with(|session, _| session.counters().clone());
                 state.past.counters.add(&counters);
@@ -216,5 +218,6 @@ impl Inner {
                 },
             );
         }
+        self.state().telling -= 1;
     }
 }

@@ -78,7 +78,11 @@ impl Inner {
     }
 
     async fn emptied(self: &Arc<Self>) {
-        while !self.state().peers.is_empty() {
+        let busy = || {
+            let state = self.state();
+            !state.peers.is_empty() || state.telling > 0
+        };
+        while busy() {
             sleep(LOOK_AGAIN).await;
         }
     }

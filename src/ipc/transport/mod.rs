@@ -4,17 +4,24 @@
 pub mod bind;
 #[cfg(windows)]
 mod pipe;
+#[cfg(unix)]
+mod released;
 mod tcp;
 #[cfg(unix)]
 mod unix;
 
 use std::io;
+#[cfg(unix)]
+use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpStream};
 
 use super::endpoint::Address;
 use super::error::Error;
 use super::options::ServerOptions;
+
+#[cfg(unix)]
+pub use released::Released;
 
 /// Who is on the other end, as the kernel says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +42,9 @@ pub enum Stream {
     Unix(tokio::net::UnixStream),
     /// TCP.
     Tcp(TcpStream),
+    /// Either of them, once tokio has let it go.
+    #[cfg(unix)]
+    Released(Arc<Released>),
     /// The server's end of a named pipe.
     #[cfg(windows)]
     PipeServer(tokio::net::windows::named_pipe::NamedPipeServer),
@@ -45,11 +55,13 @@ pub enum Stream {
 
 /// Calls the same method on whatever the stream is.
 macro_rules! each {
-    ($self:ident, $stream:ident => $call:expr) => {
+    ($self:ident, $stream:ident => $call:expr, $released:ident => $else:expr) => {
         match $self {
             #[cfg(unix)]
             Stream::Unix($stream) => $call,
             Stream::Tcp($stream) => $call,
+            #[cfg(unix)]
+            Stream::Released($released) => $else,
             #[cfg(windows)]
             Stream::PipeServer($stream) => $call,
             #[cfg(windows)]
@@ -65,7 +77,7 @@ impl Stream {
     /// Those of the operating system.
     pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let buffer = super::faults::shorten_read(buffer)?;
-        each!(self, stream => stream.try_read(buffer))
+        each!(self, stream => stream.try_read(buffer), released => released.try_read(buffer))
     }
 
     /// Writes what the kernel takes; `WouldBlock` if it takes nothing.
@@ -74,7 +86,7 @@ impl Stream {
     /// Those of the operating system.
     pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         let bytes = super::faults::shorten_write(bytes)?;
-        each!(self, stream => stream.try_write(bytes))
+        each!(self, stream => stream.try_write(bytes), released => released.try_write(bytes))
     }
 
     /// After the end of input: whether nobody reads on the other side either.
@@ -85,12 +97,37 @@ impl Stream {
             #[cfg(unix)]
             Stream::Unix(stream) => unix::is_hung_up(stream),
             Stream::Tcp(_) => false,
+            #[cfg(unix)]
+            Stream::Released(stream) => stream.is_hung_up(),
             #[cfg(windows)]
             Stream::PipeServer(_) | Stream::PipeClient(_) => true,
         }
     }
 
-    /// Waits until reading makes sense.
+    /// Takes the socket away from tokio, on whose runtime nothing is to wait
+    /// for it any more.
+    ///
+    /// # Errors
+    /// Those of the operating system; the socket is closed then.
+    #[cfg(unix)]
+    pub(super) fn release(self) -> io::Result<Self> {
+        Ok(Stream::Released(match self {
+            Stream::Unix(stream) => Arc::new(Released::unix(stream)?),
+            Stream::Tcp(stream) => Arc::new(Released::tcp(stream)?),
+            Stream::Released(stream) => stream,
+        }))
+    }
+
+    /// What to wait for, once tokio has let it go.
+    #[cfg(unix)]
+    pub(super) fn released(&self) -> Option<Arc<Released>> {
+        match self {
+            Stream::Released(stream) => Some(stream.clone()),
+            _ => None,
+        }
+    }
+
+    /// Waits until reading makes sense; for ever once tokio has let go.
     ///
     /// # Errors
     /// Those of the operating system.
@@ -98,10 +135,10 @@ impl Stream {
     /// # Cancel safety
     /// Safe: nothing is consumed.
     pub async fn readable(&self) -> io::Result<()> {
-        each!(self, stream => stream.readable().await)
+        each!(self, stream => stream.readable().await, _released => std::future::pending().await)
     }
 
-    /// Waits until writing makes sense.
+    /// Waits until writing makes sense; for ever once tokio has let go.
     ///
     /// # Errors
     /// Those of the operating system.
@@ -109,7 +146,7 @@ impl Stream {
     /// # Cancel safety
     /// Safe: nothing is consumed.
     pub async fn writable(&self) -> io::Result<()> {
-        each!(self, stream => stream.writable().await)
+        each!(self, stream => stream.writable().await, _released => std::future::pending().await)
     }
 
     /// Who is on the other end; nothing is known over TCP.

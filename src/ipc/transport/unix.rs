@@ -1,6 +1,7 @@
 //! Unix sockets. How the socket file comes about is in `bind`.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -111,7 +112,7 @@ pub(super) async fn connect(path: &Path) -> io::Result<Stream> {
 }
 
 /// Whether both directions are closed. Asked once per connection.
-pub(super) fn is_hung_up(stream: &UnixStream) -> bool {
+pub(super) fn is_hung_up(stream: &impl AsFd) -> bool {
     use rustix::event::{poll, PollFd, PollFlags, Timespec};
     let mut fds = [PollFd::new(stream, PollFlags::empty())];
     let at_once = Timespec {
