@@ -11,6 +11,26 @@ const { sizeIn } = require('./options');
 /** Bytes that a Readable holds ready; what waits beyond that waits in the window. */
 const HIGH_WATER = 64 * 1024;
 
+/**
+ * Bytes that all streams together read in one turn of the event loop. Without a
+ * bound, readers that keep up would read for as long as their senders send, and
+ * every message would wait for them.
+ */
+const PER_TURN = 64 * 1024;
+
+/** Bytes read in this turn, and streams that wait for the next one. */
+let read = 0;
+let waiting = [];
+let turning = false;
+
+function nextTurn() {
+  turning = false;
+  read = 0;
+  const now = waiting;
+  waiting = [];
+  for (const stream of now) stream._read();
+}
+
 function nothing() {}
 
 /**
@@ -42,6 +62,14 @@ class IncomingStream extends Readable {
   }
 
   _read() {
+    if (!turning) {
+      turning = true;
+      setImmediate(nextTurn);
+    }
+    if (read >= PER_TURN) {
+      waiting.push(this);
+      return;
+    }
     const found = native.streamRead(this._endpoint._number, this._peer.conn, this._number);
     if (typeof found === 'number') {
       // If it is gone, the record that says why is on its way.
@@ -52,6 +80,7 @@ class IncomingStream extends Readable {
     // Reading may have granted the peer more.
     markDirty(this._endpoint);
     this._bytes += found.length;
+    read += found.length;
     this.push(found);
     if (this.listenerCount('progress') === 0) return;
     const progress = { bytes: this._bytes, total: this.total };

@@ -8,8 +8,8 @@ const R = require('../records');
 const { sizeIn } = require('./options');
 const { bytesOf } = require('./source');
 
-/** Bytes handed over at once: what a stream may queue before its source waits. */
-const PIECE = 128 * 1024;
+/** Bytes handed over at once; messages wait for one such piece at most. */
+const PIECE = 64 * 1024;
 
 function nothing() {}
 

@@ -26,7 +26,7 @@ const READ_SIZE: usize = 64 * 1024;
 /// Reads before others get their turn.
 const READS_PER_PUMP: usize = 8;
 /// The same where the others are all of a program's events.
-const READS_PER_POLL: usize = 4;
+const READS_PER_POLL: usize = 2;
 
 thread_local! {
     // One buffer per pumping thread, not per connection: idle ones need none.
