@@ -2,6 +2,7 @@ import fs from 'fs';
 import test from 'ava';
 import { SmartIpc } from '@push.rocks/smartipc';
 import { newBus } from '../support/bus.mjs';
+import { suspend } from '../support/child-process.cjs';
 import { closeAfter, failure, once, recorder, tempSocket } from '../support/helpers.cjs';
 
 const newServer = (t: any, options: any) => closeAfter(t, SmartIpc.createServer({ id: 'bus', ...options }));
@@ -103,7 +104,7 @@ test('a suspended hub is waited for, within bounds', async (t) => {
   await member.until('joining', () => member.count('joined') === 1);
   const server = newServer(t, { socketPath });
 
-  member.child.kill('SIGSTOP');
+  await suspend(member.child);
   const started = Date.now();
   const error = await failure(() => server.start(), 20_000);
   t.is(error.code, 'EADDRINUSE');

@@ -115,17 +115,16 @@ bothWays(test, 'the promise waits until the last byte was read, not sent', async
   let read = 0;
   let settled = false;
   sent.then(() => (settled = true));
+  // All of it has come, and nothing was read.
+  for (let turn = 0; turn < 3; turn++) await ping(ends);
   while (read < 200_000) {
     const piece = readable.read();
     if (piece === null) await once(readable, 'readable');
     else read += piece.length;
     t.false(settled);
   }
-  // Everything has been taken but the end.
-  for (let turn = 0; turn < 3; turn++) await ping(ends);
-  t.is(readable.readableEnded, false);
-  t.false(settled);
-  t.is(readable.read(), null);
+  // The end comes by itself, or has to be asked for: that is Node's affair.
+  readable.resume();
   await within(sent, 'the sender');
   t.true(readable.readableEnded);
   t.is(sender.getStats().metrics.streamsOpened, 1);

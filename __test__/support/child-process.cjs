@@ -1,6 +1,7 @@
 'use strict';
 
 const { spawn } = require('child_process');
+const fs = require('fs');
 const path = require('path');
 const { DEFAULT_TIMEOUT, within } = require('./within.cjs');
 
@@ -127,6 +128,22 @@ async function staleSocket(t, socketPath) {
   await child.exited();
 }
 
+/**
+ * Stops a process with SIGSTOP and waits until all its threads stand still.
+ *
+ * @param {import('child_process').ChildProcess} child
+ */
+async function suspend(child) {
+  const tasks = `/proc/${child.pid}/task`;
+  // Behind the name, which stands in parentheses.
+  const state = (task) => fs.readFileSync(`${tasks}/${task}/stat`, 'latin1').replace(/^.*\) /s, '')[0];
+  child.kill('SIGSTOP');
+  while (fs.existsSync(tasks) && !fs.readdirSync(tasks).every((task) => state(task) === 'T')) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+exports.suspend = suspend;
 exports.startChild = startChild;
 exports.childScript = childScript;
 exports.childEnv = childEnv;
