@@ -13,6 +13,9 @@ const R = require('./records');
 const { Streaming } = require('./streams/streaming');
 const { Subscriptions } = require('./subscriptions');
 
+/** Streams that may wait for a connection: as many as calls may. */
+const MAX_HOPEFUL = 1000;
+
 class IpcClient extends Streaming {
   /** @param {any} given see `IIpcClientOptions` */
   constructor(given) {
@@ -371,6 +374,9 @@ class IpcClient extends Streaming {
     const unready = this._prepare();
     if (unready !== undefined) throw unready;
     if (this._server !== undefined) return this._server;
+    if (this._hopeful.length >= MAX_HOPEFUL) {
+      throw new IpcError('IPC_ERR_BACKPRESSURE', `${MAX_HOPEFUL} streams wait for a connection already`);
+    }
     return new Promise((resolve, reject) => this._hopeful.push({ resolve, reject }));
   }
 

@@ -1,7 +1,7 @@
 // How many at once, under which names, and whether anybody listens.
 import test from 'ava';
-import { IpcError } from '@push.rocks/smartipc';
-import { failure, once, within } from '../support/helpers.cjs';
+import { IpcError, SmartIpc } from '@push.rocks/smartipc';
+import { closeAfter, failure, once, tempSocket, within } from '../support/helpers.cjs';
 import { arrival, arrivals, bothWays, collect, directions, nothingKept, pair, way } from '../support/streams.mjs';
 
 const held = { maxConcurrentStreams: 2 };
@@ -167,4 +167,14 @@ bothWays(test, 'without a listener a stream is refused at once', async (t, { rec
   t.is((await failure(() => send(['z']))).code, 'IPC_ERR_STREAM_REFUSED');
   nothingKept(t, ends);
   t.deepEqual(ends.errors.calls, []);
+});
+
+test('as many streams may wait for a connection as calls may', async (t) => {
+  const client = closeAfter(t, SmartIpc.createClient({ id: 'streams', socketPath: tempSocket(t), connectRetry: { enabled: true } }));
+  const waiting = Array.from({ length: 1000 }, () => client.sendStream(['later']));
+  const error = await failure(() => client.sendStream(['too many']));
+  t.is(error.code, 'IPC_ERR_BACKPRESSURE');
+  await client.disconnect();
+  const codes = await Promise.all(waiting.map((promise) => promise.catch((each: any) => each.code)));
+  t.deepEqual([...new Set(codes)], ['IPC_ERR_DISCONNECTED']);
 });

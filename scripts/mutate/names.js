@@ -42,7 +42,10 @@ const RESULTS = {
   IIpcMessageContext: 'context',
   IIpcTopicInfo: 'topicInfo',
   IIpcStreamInfo: 'streamInfo',
+  IIpcServerStreamInfo: 'streamInfo',
   IIpcStreamProgress: 'progress',
+  IIpcOutgoingStream: 'sent',
+  IIpcPrimaryChannel: 'primaryChannel',
 };
 const CLASSES = ['SmartIpc', 'IpcServer', 'IpcClient', 'IpcChannel', 'IpcError'];
 /** Inherited, or of no use to switch off. */

@@ -111,6 +111,26 @@ const results = {
   streamInfo() {
     patch(path.join('streams', 'streaming.js'), ({ Streaming }) => stripArgument(Streaming.prototype, '_callStreamListener', 1));
   },
+  sent() {
+    patch(path.join('streams', 'streaming.js'), ({ Streaming }) => {
+      const { _sendFrom } = Streaming.prototype;
+      Streaming.prototype._sendFrom = function (...args) {
+        const promise = _sendFrom.apply(this, args);
+        delete promise[name];
+        return promise;
+      };
+    });
+  },
+  primaryChannel() {
+    // Set by the constructor.
+    const kept = new WeakMap();
+    patch('server.js', ({ IpcServer }) =>
+      Object.defineProperty(IpcServer.prototype, 'primaryChannel', {
+        get() { return kept.get(this); },
+        set(channel) { kept.set(this, without(channel)); },
+      })
+    );
+  },
   progress() {
     patch(path.join('streams', 'options.js'), (exports) => {
       const { streamOptions } = exports;

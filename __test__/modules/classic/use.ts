@@ -11,9 +11,7 @@ const clientOptions: IIpcClientOptions = { id: 'greeter', socketPath: '/tmp/gree
 
 export async function greet(): Promise<string> {
   const server: IpcServer = SmartIpc.createServer(serverOptions);
-  server.on('clientConnect', (clientId, metadata) => {
-    console.log(clientId.length, metadata);
-  });
+  server.on('clientConnect', (clientId, metadata) => console.log(clientId.length, metadata));
   server.on('error', (error, clientId) => {
     console.log(error.message, clientId);
   });
