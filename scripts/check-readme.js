@@ -4,9 +4,10 @@
 // file that can stand alone, type-checks every one, and prints a table.
 //
 // What a block leaves out is supplied: SmartIpc, fs, spawn, a started server, a
-// connected client. Any other unknown name is typed `any`, and such a block is
-// only type-checked. Blocks run as they are, except that absolute paths are
-// moved into a fresh folder.
+// connected client. Any other unknown name is typed `any`, and when the block runs
+// a stand-in has it, which can be called, awaited and sent, and whose properties
+// are such as well. Blocks run as they are, except that absolute paths are moved
+// into a fresh folder.
 
 const { spawn } = require('child_process');
 const fs = require('fs');
@@ -34,6 +35,20 @@ const SUPPLIED = {
   clientId: 'declare const clientId: string;',
 };
 
+// Plain JavaScript, for it is written into the module that runs.
+const STAND_IN = `
+const $standIn = new Proxy(function () {}, {
+  get(_, key) {
+    // Awaiting it gives itself.
+    if (key === 'then') return undefined;
+    if (key === 'toJSON') return () => ({});
+    if (key === Symbol.toPrimitive) return () => 'stand-in';
+    return $standIn;
+  },
+  apply: () => $standIn,
+  construct: () => $standIn,
+});`;
+
 runMain(async () => {
   const file = process.argv[2] || path.join(root, 'README.md');
   const blocks = readBlocks(fs.readFileSync(file, 'utf8'));
@@ -48,7 +63,7 @@ runMain(async () => {
     checkTypes(code, folder);
     for (const block of blocks) {
       if (block.kind === 'json') checkJson(block);
-      if (block.kind !== 'code' || block.unknown.length > 0) continue;
+      if (block.kind !== 'code') continue;
       const running = run(block, folder);
       stopped = () => running.kill();
       await running.done;
@@ -153,7 +168,7 @@ function run(block, parent) {
 
   // A group of its own, so that what the block spawns ends with it.
   const group = process.platform !== 'win32';
-  const env = { ...process.env, PATH: path.dirname(process.execPath) + path.delimiter + process.env.PATH };
+  const env = { ...process.env, TMPDIR: folder, PATH: path.dirname(process.execPath) + path.delimiter + process.env.PATH };
   const child = spawn(process.execPath, [file], { cwd: folder, env, detached: group, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
@@ -203,7 +218,7 @@ function promisedOutput(text) {
 /** The module that runs a block: what it leaves out, the block, an orderly end. */
 function program(block, folder) {
   const { source, sockets } = movePaths(block.text, folder);
-  const { outputText } = ts.transpileModule(source, {
+  const { outputText } = ts.transpileModule(startServers(source), {
     fileName: 'block.mts',
     compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
   });
@@ -214,6 +229,7 @@ function program(block, folder) {
   return [
     `import { SmartIpc as $SmartIpc } from '${PACKAGE}';`,
     ...imports,
+    ...(block.unknown.length > 0 ? [STAND_IN, ...block.unknown.map((name) => `const ${name} = $standIn;`)] : []),
     ...supplyEndpoints(block, folder, needs),
     ...missingServers(source),
     outputText,
@@ -266,17 +282,46 @@ function missingServers(source) {
   const wanted = new Set();
   const visit = (node) => {
     if (ts.isCallExpression(node) && ts.isPropertyAccessExpression(node.expression) && node.arguments.length > 0) {
-      const socket = /socketPath:\s*'([^']+)'/.exec(node.arguments[0].getText());
+      const where = addressOf(node.arguments[0].getText());
       const method = node.expression.name.text;
-      if (socket && method === 'createServer') served.add(socket[1]);
-      if (socket && method === 'createClient' && /connectRetry:\s*\{\s*enabled:\s*true/.test(node.getText())) wanted.add(socket[1]);
+      if (where && method === 'createServer') served.add(where);
+      if (where && method === 'createClient' && /connectRetry:\s*\{\s*enabled:\s*true/.test(node.getText())) wanted.add(where);
     }
     ts.forEachChild(node, visit);
   };
   visit(parse(source));
+  const handlers = typesOf(source, /\bclient\.request(?:<[^>]*>)?\(\s*'([^']+)'/g).map((type) => `$missing.onMessage('${type}', () => ({}));`);
   return [...wanted]
-    .filter((socket) => !served.has(socket))
-    .map((socket) => `await $SmartIpc.createServer({ id: 'missing', socketPath: ${JSON.stringify(socket)} }).start();`);
+    .filter((where) => !served.has(where))
+    .map((where) => `{ const $missing = $SmartIpc.createServer({ ${where} }); ${handlers.join(' ')} await $missing.start(); }`);
+}
+
+/** Where an endpoint with these options is found, as options. */
+function addressOf(options) {
+  const socket = /socketPath:\s*'[^']+'/.exec(options);
+  const id = /\bid:\s*'[^']+'/.exec(options);
+  return socket ? `id: 'missing', ${socket[0]}` : id && id[0];
+}
+
+/** Starts the servers whose clients a block uses without showing the start. */
+function startServers(source) {
+  const served = [];
+  const used = new Set();
+  const visit = (node) => {
+    if (ts.isCallExpression(node) && ts.isPropertyAccessExpression(node.expression) && node.arguments.length > 0) {
+      const socket = /socketPath:\s*'[^']+'/.exec(node.arguments[0].getText());
+      const method = node.expression.name.text;
+      if (socket && method === 'createClient') used.add(socket[0]);
+      const { parent } = node;
+      if (socket && method === 'createServer' && ts.isVariableDeclaration(parent)) {
+        served.push({ socket: socket[0], name: parent.name.getText(), end: parent.parent.parent.end });
+      }
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(parse(source));
+  const missing = served.filter(({ socket, name }) => used.has(socket) && !source.includes(`${name}.start(`));
+  return missing.reverse().reduce((text, { name, end }) => `${text.slice(0, end)} await ${name}.start();${text.slice(end)}`, source);
 }
 
 /** Moves absolute paths into the folder, and creates the files that are to be read. */
@@ -284,9 +329,10 @@ function movePaths(text, folder) {
   const moves = [];
   const sockets = [];
   const visit = (node) => {
-    if (ts.isStringLiteralLike(node) && MOVED_PATH.test(node.text)) {
+    if ((ts.isStringLiteralLike(node) || ts.isTemplateHead(node)) && MOVED_PATH.test(node.text)) {
       const moved = folder.replace(/\\/g, '/') + (node.text.startsWith('/tmp/') ? node.text.slice(4) : node.text);
-      moves.push({ start: node.getStart(), end: node.end, moved });
+      const written = ts.isTemplateHead(node) ? `\`${moved}\${` : `'${moved}'`;
+      moves.push({ start: node.getStart(), end: node.end, written });
       if (moved.endsWith('.sock')) sockets.push(moved);
       fs.mkdirSync(moved.endsWith('/') ? moved : path.dirname(moved), { recursive: true });
       if (node.text.startsWith('/path/')) fs.writeFileSync(moved, Buffer.alloc(300000, 'smartipc '));
@@ -295,7 +341,7 @@ function movePaths(text, folder) {
   };
   visit(parse(text));
   let source = text;
-  for (const { start, end, moved } of moves.reverse()) source = `${source.slice(0, start)}'${moved}'${source.slice(end)}`;
+  for (const { start, end, written } of moves.reverse()) source = source.slice(0, start) + written + source.slice(end);
   return { source, sockets };
 }
 
@@ -319,7 +365,7 @@ function printTable(blocks) {
     (block.text.split('\n').find((line) => line.trim() !== '') || '').trim().slice(0, 56),
     block.ran ? 'run' : block.kind === 'code' ? 'type-check' : block.kind,
     block.problems ? (block.problems.length > 0 ? 'FAILED' : 'ok') : 'not run',
-    block.unknown && block.unknown.length > 0 ? `any: ${block.unknown.join(', ')}` : '',
+    block.unknown && block.unknown.length > 0 ? `stand-in: ${block.unknown.join(', ')}` : '',
   ]);
   rows.unshift(['block', 'line', 'first line', 'kind', 'result', '']);
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
