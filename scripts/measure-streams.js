@@ -112,7 +112,7 @@ async function requests(name, client, seconds) {
   }
   times.sort((a, b) => a - b);
   const at = (share) => times[Math.min(times.length - 1, Math.floor(times.length * share))];
-  console.log(`  ${name}: ${times.length} requests, median ${at(0.5).toFixed(0)}, p99 ${at(0.99).toFixed(0)}, longest ${times[times.length - 1].toFixed(0)}`);
+  console.log(`  ${name}: ${times.length} requests, median ${at(0.5).toFixed(0)}, p90 ${at(0.9).toFixed(0)}, p99 ${at(0.99).toFixed(0)}, longest ${times[times.length - 1].toFixed(0)}`);
   return at(0.99);
 }
 
