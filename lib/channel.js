@@ -7,6 +7,7 @@ const { WaitingCalls } = require('./channel/waiting-calls');
 const { IpcError } = require('./errors');
 const { oneWay } = require('./one-way');
 const { streamOptions } = require('./streams/options');
+const { discard } = require('./streams/source');
 
 function nothing() {}
 
@@ -159,17 +160,22 @@ class IpcChannel extends Handlers {
     const unready = this._prepare();
     // As it is: the promise carries the stream's id.
     if (unready === undefined && this._peer !== undefined) return send(this._peer, given);
+    // It may fail while nobody reads it yet; reading it will tell.
+    if (source !== null && typeof source === 'object' && typeof source.on === 'function') source.on('error', nothing);
     const call = oneWay((unseen) => this._report(unseen));
-    let streamId;
-    try {
-      ({ streamId } = streamOptions(given));
-      if (unready !== undefined) throw unready;
-      // It may fail while nobody reads it yet; reading it will tell.
-      if (source !== null && typeof source === 'object' && typeof source.on === 'function') source.on('error', nothing);
-      const make = () => send(this._reached(), { ...given, streamId });
-      this._waiting.stream(streamId, make, call);
-    } catch (error) {
+    const reject = (error) => {
+      discard(source);
       call.reject(error);
+    };
+    let streamId = '';
+    try {
+      const options = streamOptions(given);
+      streamId = options.streamId;
+      if (unready !== undefined) throw unready;
+      const make = () => send(this._reached(), { ...given, streamId });
+      this._waiting.stream(streamId, options.signal, make, { resolve: call.resolve, reject });
+    } catch (error) {
+      reject(error);
     }
     return Object.assign(call.promise, { streamId });
   }

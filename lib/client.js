@@ -370,14 +370,15 @@ class IpcClient extends Streaming {
   }
 
   /** The server, or a promise of it while a connection is on its way. */
-  _readyPeer() {
+  _readyPeer(_to, outgoing) {
     const unready = this._prepare();
     if (unready !== undefined) throw unready;
     if (this._server !== undefined) return this._server;
+    if (this._hopeful.length >= MAX_HOPEFUL) this._hopeful = this._hopeful.filter((waiting) => !waiting.outgoing.over);
     if (this._hopeful.length >= MAX_HOPEFUL) {
       throw new IpcError('IPC_ERR_BACKPRESSURE', `${MAX_HOPEFUL} streams wait for a connection already`);
     }
-    return new Promise((resolve, reject) => this._hopeful.push({ resolve, reject }));
+    return new Promise((resolve, reject) => this._hopeful.push({ outgoing, resolve, reject }));
   }
 
   _become(state, why) {

@@ -171,6 +171,7 @@ bothWays(test, 'without a listener a stream is refused at once', async (t, { rec
 
 test('as many streams may wait for a connection as calls may', async (t) => {
   const client = closeAfter(t, SmartIpc.createClient({ id: 'streams', socketPath: tempSocket(t), connectRetry: { enabled: true } }));
+  client.on('error', () => {});
   const waiting = Array.from({ length: 1000 }, () => client.sendStream(['later']));
   const error = await failure(() => client.sendStream(['too many']));
   t.is(error.code, 'IPC_ERR_BACKPRESSURE');

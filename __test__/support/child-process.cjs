@@ -110,7 +110,8 @@ function childScript(name) {
  */
 function childEnv(config, extra = {}) {
   const env = { ...process.env, IPC_TEST_CONFIG: JSON.stringify(config) };
-  delete env.NODE_OPTIONS;
+  // `npm run mutate` switches names off in children too.
+  if (!env.SMARTIPC_MUTATE) delete env.NODE_OPTIONS;
   delete env.SMARTIPC_CLIENT_ONLY;
   return { ...env, ...extra };
 }

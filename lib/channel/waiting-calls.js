@@ -93,14 +93,21 @@ class WaitingCalls {
   }
 
   /** A stream: what it sends is read later. */
-  stream(streamId, make, { resolve, reject }) {
-    this._add(undefined, { make, resolve, reject }).streamId = streamId;
+  stream(streamId, signal, make, { resolve, reject }) {
+    if (signal !== undefined && signal.aborted) throw cancelled(streamId, signal);
+    const waiting = this._add(undefined, { make, resolve, reject });
+    waiting.streamId = streamId;
+    if (signal === undefined) return;
+    const onAbort = () => this.giveUp(streamId, cancelled(streamId, signal));
+    signal.addEventListener('abort', onAbort, { once: true });
+    waiting.stop = () => signal.removeEventListener('abort', onAbort);
   }
 
   /** Gives up a stream that waits; whether there was one. */
   giveUp(streamId, error) {
     const waiting = this._calls.find((call) => call.streamId === streamId);
     if (waiting === undefined) return false;
+    waiting.stop();
     this._remove(waiting);
     waiting.reject(error);
     return true;
@@ -156,6 +163,10 @@ class WaitingCalls {
 
 function aborted(type, signal) {
   return new IpcError('IPC_ERR_ABORTED', `Request aborted: ${type}`, { name: 'AbortError', cause: signal.reason });
+}
+
+function cancelled(streamId, signal) {
+  return new IpcError('IPC_ERR_STREAM_CANCELLED', `The stream was cancelled: ${streamId}`, { name: 'AbortError', cause: signal.reason });
 }
 
 module.exports = { WaitingCalls };

@@ -28,7 +28,7 @@ function nextTurn() {
   read = 0;
   const now = waiting;
   waiting = [];
-  for (const stream of now) stream._read();
+  for (const stream of now) stream._readOn();
 }
 
 function nothing() {}
@@ -52,6 +52,10 @@ class IncomingStream extends Readable {
     this._released = false;
     /** What the peer or the connection ended it with. */
     this.lost = undefined;
+    /** Whether all of it goes to `nextPieces()`, and nothing to readers. */
+    this._claimed = false;
+    /** Who waits for `nextPieces()`. */
+    this._taker = undefined;
     peer.incoming.set(number, this);
     // A peer that vanishes must not end the process of who did not add one.
     this.on('error', nothing);
@@ -62,6 +66,7 @@ class IncomingStream extends Readable {
   }
 
   _read() {
+    if (this._claimed) return;
     if (!turning) {
       turning = true;
       setImmediate(nextTurn);
@@ -79,13 +84,76 @@ class IncomingStream extends Readable {
     }
     // Reading may have granted the peer more.
     markDirty(this._endpoint);
-    this._bytes += found.length;
     read += found.length;
     this.push(found);
+    this._tell(found.length);
+  }
+
+  _tell(bytes) {
+    this._bytes += bytes;
     if (this.listenerCount('progress') === 0) return;
     const progress = { bytes: this._bytes, total: this.total };
     // Thrown in here, it would end the stream.
     this._endpoint._guard(() => this.emit('progress', progress));
+  }
+
+  /**
+   * Keeps all of it for `nextPieces()`, unless somebody reads it or listens to it. From
+   * then on it has an end and no data for others.
+   */
+  claim() {
+    const untouched = this.readableFlowing === null && this._bytes === 0 && this.listenerCount('readable') === 0;
+    this._claimed = untouched && this.listenerCount('data') === 0 && !this._waiting;
+    return this._claimed;
+  }
+
+  /**
+   * The next pieces of a claimed stream, about `most` bytes; none at the end.
+   *
+   * @param {number} most
+   * @returns {Promise<Buffer[]>}
+   */
+  nextPieces(most) {
+    return new Promise((resolve, reject) => {
+      this._taker = { most, resolve, reject };
+      if (this.destroyed) this._untaken(this.lost);
+      else this._serve();
+    });
+  }
+
+  _serve() {
+    const taker = this._taker;
+    if (taker === undefined) return;
+    const { most, resolve } = taker;
+    const pieces = [];
+    for (let bytes = 0; bytes < most; ) {
+      const found = native.streamRead(this._endpoint._number, this._peer.conn, this._number);
+      if (typeof found !== 'number') {
+        pieces.push(found);
+        bytes += found.length;
+        continue;
+      }
+      if (pieces.length > 0 || found === R.END) break;
+      this._waiting = true;
+      return;
+    }
+    markDirty(this._endpoint);
+    this._taker = undefined;
+    for (const piece of pieces) this._tell(piece.length);
+    resolve(pieces);
+  }
+
+  /** A claimed stream has ended before it was taken. */
+  _untaken(error) {
+    const taker = this._taker;
+    this._taker = undefined;
+    if (taker !== undefined) taker.reject(error || new IpcError('IPC_ERR_STREAM_CANCELLED', `The stream was cancelled: ${this.streamId}`));
+  }
+
+  /** All of a claimed stream was taken: ends it for those who listen for that. */
+  endClaimed() {
+    this.push(null);
+    this.resume();
   }
 
   /** Bytes in all, if the sender has told. */
@@ -97,7 +165,21 @@ class IncomingStream extends Readable {
   wake() {
     if (!this._waiting) return;
     this._waiting = false;
-    this._read();
+    if (this._taker !== undefined) this._serve();
+    else this._readOn();
+  }
+
+  /** Reads where no call of the reader's is waiting for it. */
+  _readOn() {
+    try {
+      this._read();
+    } catch (error) {
+      // Of a listener, which must keep neither this stream nor others from going on.
+      process.nextTick(() => {
+        throw error;
+      });
+      this.read(0);
+    }
   }
 
   /** The peer has given it up, or is gone. */
@@ -131,6 +213,7 @@ class IncomingStream extends Readable {
     } else if (!this._held) {
       this._letGo(undefined);
     }
+    this._untaken(error);
     callback(error);
   }
 

@@ -8,6 +8,9 @@ const DEFAULT_CHUNK = 64 * 1024;
 /** Larger chunks would only hold up the messages beside them. */
 const LARGEST_CHUNK = 1024 * 1024;
 
+/** Longest `meta`, in bytes of JSON: what a peer takes. */
+const LONGEST_META = 64 * 1024;
+
 /**
  * @typedef {object} StreamOptions
  * @property {string} streamId
@@ -35,9 +38,13 @@ function streamOptions(given) {
     throw new TypeError(`onProgress must be a function, not ${check.shown(onProgress)}`);
   }
   check.signal(signal);
+  const metaText = JSON.stringify(meta);
+  if (metaText !== undefined && Buffer.byteLength(metaText) > LONGEST_META) {
+    throw new RangeError(`meta must have at most ${LONGEST_META} bytes of JSON`);
+  }
   return {
     streamId,
-    meta: JSON.stringify(meta),
+    meta: metaText,
     headers: check.headers(headers),
     chunkSize: Math.min(Math.floor(chunkSize), LARGEST_CHUNK),
     onProgress,

@@ -63,7 +63,7 @@ class Outgoing {
     const meta = this._meta();
     const failed = native.streamOpen(this._endpoint._number, peer.conn, this.number, this.streamId, meta, headers, chunkSize);
     if (typeof failed === 'string') {
-      this.finish(fromNative(failed));
+      this.fail(fromNative(failed));
       return;
     }
     this._peer = peer;
@@ -126,7 +126,7 @@ class Outgoing {
   _sourceFailed(error) {
     if (this.over) return;
     this._abort(toPeer(error));
-    this.finish(error);
+    this.fail(error);
   }
 
   /** This side no longer wants to send it. */
@@ -134,7 +134,7 @@ class Outgoing {
     if (this.over) return;
     const error = new IpcError('IPC_ERR_STREAM_CANCELLED', `The stream was cancelled: ${this.streamId}`, { name, cause });
     this._abort({ message: 'The sender cancelled the stream', name: 'Error', code: error.code });
-    this.finish(error);
+    this.fail(error);
   }
 
   _abort({ message, name, code }) {
@@ -143,9 +143,21 @@ class Outgoing {
     markDirty(this._endpoint);
   }
 
-  /** It is over: read by the peer, or failed with `error`. */
-  finish(error) {
+  /** The peer has read all of it. */
+  finish() {
     if (this.over) return;
+    this._end();
+    this._call.resolve();
+  }
+
+  /** It has failed. A source may fail without a reason: that is no success. */
+  fail(error) {
+    if (this.over) return;
+    this._end();
+    this._call.reject(error === undefined ? new IpcError('IPC_ERR_STREAM_CANCELLED', 'The source failed and gave no reason') : error);
+  }
+
+  _end() {
     this.over = true;
     this._endpoint._sending.delete(this);
     if (this._peer !== undefined) this._peer.outgoing.delete(this.number);
@@ -153,8 +165,6 @@ class Outgoing {
     this._room();
     // The peer may be done before the source is; whatever is left is not wanted.
     if (this._source !== undefined) this._stopSource();
-    if (error === undefined) this._call.resolve();
-    else this._call.reject(error);
   }
 
   _stopSource() {

@@ -78,6 +78,13 @@ function iterated(iterator) {
   };
 }
 
+/** Gives up what is to be a source and has not been read. */
+function discard(given) {
+  if (given === null || typeof given !== 'object') return;
+  if (typeof given.destroy === 'function') given.destroy();
+  else if (typeof given.cancel === 'function') Promise.resolve(given.cancel()).catch(nothing);
+}
+
 /** One piece of a source as bytes. */
 function bytesOf(piece) {
   if (piece instanceof Uint8Array) return piece;
@@ -87,4 +94,4 @@ function bytesOf(piece) {
   throw new TypeError(`a stream must consist of bytes or strings, not of ${check.shown(piece)}`);
 }
 
-module.exports = { bytesOf, sourceOf };
+module.exports = { bytesOf, discard, sourceOf };

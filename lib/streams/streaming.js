@@ -50,7 +50,7 @@ class Streaming extends Endpoint {
       // It never had one, but the promise is of one kind.
       return Object.assign(this._failedOneWay(error, to), { streamId: '' });
     }
-    this._run(outgoing, open).catch((error) => outgoing.finish(error));
+    this._run(outgoing, open).catch((error) => outgoing.fail(error));
     return outgoing.promise;
   }
 
@@ -65,7 +65,7 @@ class Streaming extends Endpoint {
     const source = open();
     outgoing.take(typeof source.then === 'function' ? await source : source);
     if (outgoing.over) return;
-    const peer = this._readyPeer(to);
+    const peer = this._readyPeer(to, outgoing);
     outgoing.run(peer instanceof Promise ? await peer : peer);
   }
 
@@ -122,7 +122,7 @@ class Streaming extends Endpoint {
         stream.finish();
         return;
       case R.STREAM_CANCELLED:
-        stream.finish(fromNative(jsonAt(at, heads, text, extras)));
+        stream.fail(fromNative(jsonAt(at, heads, text, extras)));
         return;
       default:
     }
@@ -157,7 +157,7 @@ class Streaming extends Endpoint {
     const failed = (error) => {
       readable.destroy(error);
       // One that only passes on what the peer did is not to blame.
-      if (error !== undefined && error === readable.lost) this._report(error, peer.clientId);
+      if (error !== undefined && passesOn(error, readable)) this._report(error, peer.clientId);
       else this._listenerFailed(error, peer.clientId);
     };
     this._depth++;
@@ -178,7 +178,7 @@ class Streaming extends Endpoint {
 
   _peerGone(peer, error) {
     super._peerGone(peer, error);
-    for (const outgoing of [...peer.outgoing.values()]) outgoing.finish(error);
+    for (const outgoing of [...peer.outgoing.values()]) outgoing.fail(error);
     for (const incoming of [...peer.incoming.values()]) incoming.lose(error);
   }
 
@@ -193,15 +193,22 @@ class Streaming extends Endpoint {
    * The peer to send to, or a promise of it.
    *
    * @param {string | undefined} _to
+   * @param {Outgoing} _outgoing what is to be sent; it may be over before that
    * @returns {any}
    */
-  _readyPeer(_to) {
+  _readyPeer(_to, _outgoing) {
     return undefined;
   }
 }
 
 /** On Windows what follows a colon may be on another drive, or a hidden part of a file. */
 const SEPARATOR = process.platform === 'win32' ? /[/\\:]/ : /[/\\]/;
+
+/** Whether a listener's failure is that of its stream, in its words or Node's. */
+function passesOn(error, readable) {
+  if (readable.lost === undefined) return false;
+  return error === readable.lost || error.code === 'ERR_STREAM_PREMATURE_CLOSE' || error.code === 'ERR_STREAM_DESTROYED';
+}
 
 /** A file's name must not lead its receiver to another folder. */
 function withBareName(meta) {

@@ -10,6 +10,7 @@ use super::send::too_many;
 use crate::ipc::close::CloseReason;
 use crate::ipc::error::{Error, ErrorCode, Origin};
 use crate::ipc::frame::{Body, Failure, Frame, Id};
+use crate::ipc::options::MAX_HEADERS;
 use crate::ipc::proto::event::Event;
 use crate::ipc::proto::session::Session;
 
@@ -66,6 +67,10 @@ impl Session {
         let (limit, window) = (limits.streams, limits.stream_window);
         if wire == Id::Number(0) {
             return self.break_off(CloseReason::ProtocolError, "a stream without an id", now);
+        }
+        if body.payload.len() > MAX_HEADERS {
+            let message = "a stream's metadata is too long";
+            return self.break_off(CloseReason::ProtocolError, message, now);
         }
         let incoming = &mut self.streams.incoming;
         if incoming.live() >= limit || incoming.len() >= limit.saturating_mul(FAILED_SHARE) {
