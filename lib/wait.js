@@ -33,6 +33,7 @@ function probe(given) {
   const number = native.probe(mailbox, nativeOptions, timeout);
   const keepAlive = setInterval(() => {}, 0x7fffffff);
   const stop = () => {
+    native.endProbe(number);
     endpoints.delete(number);
     clearInterval(keepAlive);
   };

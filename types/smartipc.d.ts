@@ -63,9 +63,10 @@ export class SmartIpc {
    * that is there already is replaced. The name is yours: of a received one use the
    * `basename`, which has no folders in it.
    *
-   * A received stream that nobody has read from or listened to takes a direct way,
-   * past JavaScript. It is then locked: it emits `end` and `close`, but no `data`,
-   * and `destroy()` cancels it.
+   * A received stream that nobody has read from or listened to is claimed: it emits
+   * `end` and `close`, but no `data`, and `destroy()` cancels it. Any other may be
+   * read beside this; the file has what comes from the call on. A link is followed;
+   * what is no regular file is not replaced (`IPC_ERR_NOT_A_FILE`).
    *
    * Rejects with the errno of the operating system (`ENOSPC`, `EACCES`, `ENOENT`),
    * with what the stream fails with, and with a `TypeError` or `RangeError` for

@@ -129,6 +129,6 @@ export interface IPipeStreamToFileOptions {
    * @default 0o666
    */
   mode?: number | undefined;
-  /** Called as bytes reach the file, at most once per chunk. What it throws fails the call. */
+  /** Called as bytes reach the file, at most once per chunk. What it throws is uncaught, and stops nothing. */
   onProgress?: ((progress: IIpcStreamProgress) => void) | undefined;
 }

@@ -11,6 +11,7 @@ use napi::bindgen_prelude::{Error, Function, JsValue, Result, Uint8Array};
 use napi::Env;
 use napi_derive::napi;
 use serde_json::json;
+use tokio::task::AbortHandle;
 
 use super::endpoint::{self, Endpoint, Handle, Names, Post};
 #[cfg(unix)]
@@ -34,6 +35,8 @@ struct Open {
 }
 
 thread_local! {
+    /// Probes under way, by the number of their endpoint.
+    static PROBES: RefCell<HashMap<u32, AbortHandle>> = RefCell::default();
     static MAILBOXES: RefCell<HashMap<u32, Open>> = RefCell::default();
 }
 
@@ -453,11 +456,20 @@ pub fn probe(mailbox: u32, options: JsClientOptions, timeout: u32) -> Result<u32
         mailbox: mail,
     };
     let until = Instant::now() + limit(timeout).unwrap_or(LONGEST);
-    runtime.spawn(async move {
+    let probing = runtime.spawn(async move {
         let result = crate::ipc::client::probe(&address, until).await;
         post.notify(0, Notice::Settled { op: 0, result });
     });
+    PROBES.with_borrow_mut(|probes| probes.insert(number, probing.abort_handle()));
     Ok(number)
+}
+
+/// A probe has settled, or nobody waits for it any more.
+#[napi(catch_unwind)]
+pub fn end_probe(number: u32) {
+    if let Some(probing) = PROBES.with_borrow_mut(|probes| probes.remove(&number)) {
+        probing.abort();
+    }
 }
 
 /// Whether a topic matches a pattern.

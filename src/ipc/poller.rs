@@ -92,8 +92,17 @@ impl Polled {
 
     /// Ends the connection at once, because its event loop goes away.
     pub fn abandon(&mut self) {
-        self.link
-            .with(|session, _| session.close(CloseReason::Local, "the owner has gone"));
+        self.end(CloseReason::Local, "the owner has gone");
+    }
+
+    /// Ends the connection at once, because it can't be polled (any more). A
+    /// client tries to come back.
+    pub fn fail(&mut self, why: &str) {
+        self.end(CloseReason::IoError, why);
+    }
+
+    fn end(&mut self, reason: CloseReason, why: &str) {
+        self.link.with(|session, _| session.close(reason, why));
         self.link.flush();
         let mut events = Vec::new();
         self.settle(&mut events);

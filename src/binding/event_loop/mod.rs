@@ -251,7 +251,10 @@ impl EventLoop {
             match poll {
                 Ok(poll) => *watched.poll.borrow_mut() = Some(poll),
                 // Out of memory, or of what the system lets one watch.
-                Err(_) => watched.polled.borrow_mut().abandon(),
+                Err(_) => {
+                    let mut polled = watched.polled.borrow_mut();
+                    polled.fail("the event loop can't watch the socket");
+                }
             }
         }
         self.links.borrow_mut().insert(key, watched.clone());
@@ -275,7 +278,9 @@ impl EventLoop {
             Ok(plan) => self.follow(watched, plan),
             // A bug, which has been printed: it costs this connection alone.
             Err(_) => {
-                let _ = catch_unwind(AssertUnwindSafe(|| watched.polled.borrow_mut().abandon()));
+                let _ = catch_unwind(AssertUnwindSafe(|| {
+                    watched.polled.borrow_mut().fail("a bug in smartipc-native");
+                }));
                 self.remove(watched);
             }
         }

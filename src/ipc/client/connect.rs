@@ -11,8 +11,8 @@ use crate::ipc::close::CloseReason;
 use crate::ipc::error::{Error, ErrorCode};
 use crate::ipc::link::{now, Link};
 use crate::ipc::notice::Notice;
-use crate::ipc::proto::{Backoff, Session};
-use crate::ipc::server::{idle, GRACE};
+use crate::ipc::proto::Backoff;
+use crate::ipc::server::{idle, GRACE, TOLD_WITHIN};
 use crate::ipc::trace;
 
 /// Delays while waiting for a server to appear: short, for tests and start-up.
@@ -182,7 +182,7 @@ impl Inner {
                 sleep(Duration::from_millis(1)).await;
             }
         };
-        let _ = timeout(Session::LINGER * 2, gone).await;
+        let _ = timeout(TOLD_WITHIN, gone).await;
         let mut state = self.state();
         if state.phase == Phase::Leaving {
             state.phase = Phase::Idle;

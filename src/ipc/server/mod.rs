@@ -6,7 +6,7 @@ mod admit;
 mod policy;
 mod route;
 mod stop;
-pub(crate) use stop::{idle, GRACE};
+pub(crate) use stop::{idle, GRACE, TOLD_WITHIN};
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};

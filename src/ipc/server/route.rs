@@ -208,6 +208,8 @@ impl Inner {
         });
         // Newcomers that waited for this one to prove that it lives.
         self.on_probed(conn, false);
+        // Once more: another thread may just have been letting it in.
+        self.topics().remove(conn);
         if registered {
             self.sink.notify(
                 conn,

@@ -9,10 +9,13 @@ use super::{Inner, Phase, Server};
 use crate::ipc::close::CloseReason;
 use crate::ipc::link::Link;
 use crate::ipc::notice::{ConnId, Notice, Op};
-use crate::ipc::proto::Session;
 
 /// How long running work may take to finish.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
+/// How long the end of connections may take to be told. They end within
+/// their linger, but an owner with an event loop tells it there, and its
+/// JavaScript may be busy: whoever went on before that would meet the old end later.
+pub(crate) const TOLD_WITHIN: Duration = Duration::from_secs(60);
 /// How often it is looked at. Stopping is rare, so a timer is cheaper than
 /// telling every step of every session to somebody who is not there.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
@@ -40,7 +43,7 @@ impl Server {
             for link in inner.links() {
                 link.leave(CloseReason::ServerStopping, "the server is stopping");
             }
-            let _ = timeout(Session::LINGER * 2, inner.emptied()).await;
+            let _ = timeout(TOLD_WITHIN, inner.emptied()).await;
             inner.state().phase = Phase::Stopped;
             inner.sink.notify(0, Notice::Settled { op, result: Ok(()) });
         });
@@ -63,7 +66,7 @@ impl Server {
 
     /// Waits, for a bounded time, until the last goodbye has been read.
     pub(in crate::ipc) async fn emptied(&self) {
-        let _ = timeout(Session::LINGER * 2, self.inner.emptied()).await;
+        let _ = timeout(TOLD_WITHIN, self.inner.emptied()).await;
     }
 }
 

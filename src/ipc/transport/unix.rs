@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixStream};
+use tokio::time::sleep;
 
 use super::bind::{self, BindError, BindOptions};
 use super::{Bound, Credentials, Listener, Obstacle, Refused, Stream};
@@ -17,6 +18,8 @@ use crate::ipc::options::ServerOptions;
 
 /// Connections that the kernel keeps for us; it cuts this at its own limit.
 const BACKLOG: i32 = 4096;
+/// How soon to try again at a server whose backlog is full.
+const BACKLOG_WAIT: Duration = Duration::from_millis(10);
 /// How long another server may take to start or stop on the same path.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
 
@@ -108,7 +111,14 @@ pub(super) fn check(path: &Path) -> Result<(), Error> {
 }
 
 pub(super) async fn connect(path: &Path) -> io::Result<Stream> {
-    UnixStream::connect(path).await.map(Stream::Unix)
+    loop {
+        match UnixStream::connect(path).await {
+            // Linux says so of a server whose backlog is full: it lives and is
+            // busy. The caller bounds the wait.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(BACKLOG_WAIT).await,
+            connected => return connected.map(Stream::Unix),
+        }
+    }
 }
 
 /// Whether both directions are closed. Asked once per connection.
