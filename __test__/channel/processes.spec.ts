@@ -1,6 +1,8 @@
 import test from 'ava';
 import { newBus } from '../support/bus.mjs';
-import { tempSocket } from '../support/helpers.cjs';
+import { SmartIpc } from '@push.rocks/smartipc';
+import { suspend } from '../support/child-process.cjs';
+import { closeAfter, once, tempSocket } from '../support/helpers.cjs';
 
 const PROGRAM = 'channel-end';
 
@@ -114,3 +116,39 @@ test('without autoReconnect a loss is final', async (t) => {
   t.is((await second.next('answer', 0)).answer.code, 'IPC_ERR_NOT_CONNECTED');
   t.is(second.count('reconnecting'), 0);
 });
+
+test('reconnecting: the end that looks for the other says so', async (t) => {
+  const start = await company(t);
+  const [first, second] = [await start(), await start()];
+  await second.until('connect', () => second.count('connect') === 1);
+  await first.kill();
+  await second.next('reconnecting', 0);
+  t.is(first.count('reconnecting'), 0);
+});
+
+for (const role of ['listens', 'connected']) {
+  test(`heartbeatTimeout: the end that ${role} hears that the other stands still`, async (t) => {
+    const socketPath = tempSocket(t);
+    const bus: any = await newBus(t, socketPath);
+    const here: any = closeAfter(
+      t,
+      SmartIpc.createChannel({ id: 'pair', socketPath, heartbeatInterval: 100, heartbeatTimeout: 300, heartbeatThrowOnTimeout: false }),
+    );
+    const there = await bus.member({}, PROGRAM);
+    const open = async () => {
+      there.order('connect');
+      await there.until('opening', () => there.count('opened') === 1);
+    };
+    const found = once(here, 'connect');
+    if (role === 'connected') await open();
+    await here.connect();
+    if (role === 'listens') await open();
+    await found;
+
+    const timeout = once(here, 'heartbeatTimeout');
+    await suspend(there.child);
+    const [error] = await timeout;
+    t.is(error.code, 'IPC_ERR_HEARTBEAT_TIMEOUT');
+    there.child.kill('SIGCONT');
+  });
+}

@@ -252,3 +252,15 @@ test('it is told when it is thrown out, and when the server stops', async (t) =>
   t.is((await last.expectFrame(ofType('__goaway__'))).payload.reason, 'server_stopping');
   await last.closed();
 });
+
+test('headers of a publisher reach a subscriber beside the payload', async (t) => {
+  const wire = await wireServer(t);
+  const peer = await wire.client();
+  const subscriber = await wire.native();
+  const heard = recorder();
+  await subscriber.subscribe('news.*', heard);
+  peer.publish('news.today', 'sun', { trace: 'abc' });
+  const [[payload, info]] = await heard.until(1);
+  t.is(payload, 'sun');
+  t.deepEqual(info.headers, { trace: 'abc' });
+});
