@@ -78,3 +78,13 @@ test('leaves no trace on the server', async (t) => {
 test('waiting for a server at no address is a TypeError', async (t) => {
   await t.throwsAsync(SmartIpc.waitForServer({ timeoutMs: 50 } as any), { instanceOf: TypeError, message: /socketPath/ });
 });
+
+test('over TCP, host says where to look', async (t) => {
+  const port = await freePort();
+  // All of 127.0.0.0/8 is this machine on Linux; elsewhere there is the name.
+  const host = process.platform === 'linux' ? '127.0.0.2' : 'localhost';
+  const server = closeAfter(t, SmartIpc.createServer({ id: 'elsewhere', host, port }));
+  await server.start();
+  await t.notThrowsAsync(SmartIpc.waitForServer({ host, port }));
+  if (host !== 'localhost') await failure(() => SmartIpc.waitForServer({ port, timeoutMs: 200 }));
+});
