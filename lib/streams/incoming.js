@@ -31,6 +31,9 @@ function nextTurn() {
   for (const stream of now) stream._readOn();
 }
 
+/** What the sender hears of a stream that is given up without a reason. */
+const CANCELLED = { message: 'The receiver cancelled the stream', name: 'Error', code: '' };
+
 function nothing() {}
 
 /**
@@ -209,7 +212,7 @@ class IncomingStream extends Readable {
     if (!this.readableEnded) {
       // Some versions of Node destroy with an error of their own on `break`.
       const meant = error && error.code !== 'ABORT_ERR';
-      this._letGo(meant ? toPeer(error) : { message: 'The receiver cancelled the stream', name: 'Error', code: '' });
+      this._letGo(meant ? toPeer(error) : CANCELLED);
     } else if (!this._held) {
       this._letGo(undefined);
     }
@@ -231,11 +234,7 @@ class IncomingStream extends Readable {
 
   /** This side no longer wants it. */
   cancel() {
-    this.fail(new IpcError('IPC_ERR_STREAM_CANCELLED', `The stream was cancelled: ${this.streamId}`), {
-      message: 'The receiver cancelled the stream',
-      name: 'Error',
-      code: '',
-    });
+    this.fail(new IpcError('IPC_ERR_STREAM_CANCELLED', `The stream was cancelled: ${this.streamId}`), CANCELLED);
   }
 }
 

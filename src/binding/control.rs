@@ -25,6 +25,7 @@ use crate::ipc::frame::{Body, Encoding, Failure};
 use crate::ipc::notice::{Notice, Sink};
 use crate::ipc::options::{ClientOptions, ServerOptions};
 use crate::ipc::proto::topics::Pattern;
+use crate::ipc::proto::Session;
 use crate::ipc::stats::Stats;
 use crate::ipc::{Address, Client, Server};
 
@@ -69,6 +70,16 @@ pub fn has_loop_driver() -> bool {
     return super::event_loop::is_available();
     #[cfg(not(unix))]
     false
+}
+
+/// Uses a session. If the connection is over nobody waits for the outcome.
+pub(super) fn with_session<R>(
+    endpoint: u32,
+    conn: u32,
+    call: impl FnOnce(&mut Session, Instant) -> R,
+) -> Result<()> {
+    let _ = find(endpoint)?.handle.with(conn, call);
+    Ok(())
 }
 
 /// Opens the mailbox of this environment; `bell` is called when there is mail.
@@ -288,20 +299,15 @@ pub fn fail(
         name,
         code,
     };
-    // If the connection is over nobody waits for it.
-    let _ = find(endpoint)?
-        .handle
-        .with(conn, |session, now| session.fail(id, failure, now));
-    Ok(())
+    with_session(endpoint, conn, |session, now| {
+        session.fail(id, failure, now)
+    })
 }
 
 /// Counts a message that could not be used.
 #[napi(catch_unwind)]
 pub fn count_error(endpoint: u32, conn: u32) -> Result<()> {
-    let _ = find(endpoint)?
-        .handle
-        .with(conn, |session, _| session.count_error());
-    Ok(())
+    with_session(endpoint, conn, |session, _| session.count_error())
 }
 
 fn shared_body(encoding: u32, text: Option<String>, bytes: Option<Uint8Array>) -> Body {

@@ -87,12 +87,12 @@ pub(super) fn pack(batches: &mut Batches, names: &mut NameTable, conn: ConnId, n
 fn pack_event(batch: &mut Batch, names: &mut NameTable, conn: ConnId, event: Event) {
     match event {
         Event::Message { name, body } => {
-            give_back(batch, conn, size_of(&name, &body));
+            give_back(batch, conn, body.cost(&name));
             let name = number(batch, names, &name);
             record(batch, MESSAGE, conn, 0, name, &body);
         }
         Event::Request { id, name, body } => {
-            give_back(batch, conn, size_of(&name, &body));
+            give_back(batch, conn, body.cost(&name));
             let name = number(batch, names, &name);
             record(batch, REQUEST, conn, id, name, &body);
         }
@@ -101,7 +101,7 @@ fn pack_event(batch: &mut Batch, names: &mut NameTable, conn: ConnId, event: Eve
             publisher,
             body,
         } => {
-            give_back(batch, conn, size_of(&topic, &body) + publisher.len());
+            give_back(batch, conn, body.cost(&topic) + publisher.len());
             let name = number(batch, names, &topic);
             let publisher = extra(batch, Extra::Text(publisher));
             record(batch, TOPIC, conn, publisher, name, &body);
@@ -205,14 +205,6 @@ fn give_back(batch: &mut Batch, conn: ConnId, bytes: usize) {
         Some((last, sum)) if *last == conn => *sum += bytes as u64,
         _ => batch.taken.push((conn, bytes as u64)),
     }
-}
-
-/// At least what the session counted for the frame: names, headers and payload,
-/// and a few bytes of lengths and flags.
-fn size_of(name: &Bytes, body: &Body) -> usize {
-    const LENGTHS_AND_FLAGS: usize = 32;
-    let headers = body.headers.as_ref().map_or(0, Bytes::len);
-    name.len() + headers + body.payload.len() + LENGTHS_AND_FLAGS
 }
 
 fn json_body(value: &serde_json::Value) -> Body {

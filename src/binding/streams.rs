@@ -6,7 +6,7 @@ use napi::bindgen_prelude::Result;
 use napi::sys;
 use napi_derive::napi;
 
-use super::control::{failed, find};
+use super::control::{failed, find, with_session};
 use super::endpoint;
 use super::fast::{Callback, ACCEPTED, WAIT};
 use super::value::{self, Arguments};
@@ -93,10 +93,9 @@ pub fn stream_open(
 /// All bytes of a stream have been written.
 #[napi(catch_unwind)]
 pub fn stream_end(endpoint: u32, conn: u32, stream: u32) -> Result<()> {
-    let _ = find(endpoint)?
-        .handle
-        .with(conn, |session, now| session.end_stream(stream, now));
-    Ok(())
+    with_session(endpoint, conn, |session, now| {
+        session.end_stream(stream, now)
+    })
 }
 
 /// Gives up a stream of ours.
@@ -114,19 +113,17 @@ pub fn stream_abort(
         name,
         code,
     };
-    let _ = find(endpoint)?.handle.with(conn, |session, now| {
+    with_session(endpoint, conn, |session, now| {
         session.abort_stream(stream, failure, now)
-    });
-    Ok(())
+    })
 }
 
 /// Everything of a stream of the peer has been read.
 #[napi(catch_unwind)]
 pub fn stream_finish(endpoint: u32, conn: u32, stream: u32) -> Result<()> {
-    let _ = find(endpoint)?
-        .handle
-        .with(conn, |session, now| session.finish_stream(stream, now));
-    Ok(())
+    with_session(endpoint, conn, |session, now| {
+        session.finish_stream(stream, now)
+    })
 }
 
 /// Nobody here wants a stream of the peer any more.
@@ -144,8 +141,7 @@ pub fn stream_cancel(
         name,
         code,
     };
-    let _ = find(endpoint)?.handle.with(conn, |session, now| {
+    with_session(endpoint, conn, |session, now| {
         session.cancel_stream(stream, failure, now)
-    });
-    Ok(())
+    })
 }

@@ -29,6 +29,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
+use super::error::ErrorCode;
+
 pub use codec::{DecodeError, Decoder};
 pub use payload::{Encoding, Payload};
 pub use registration::{
@@ -65,6 +67,14 @@ pub struct Body<P = Bytes> {
 }
 
 impl Body {
+    /// What a message of this type and body counts for, or a little more: to be
+    /// given back with `Session::taken`.
+    pub fn cost(&self, name: &Bytes) -> usize {
+        const LENGTHS_AND_FLAGS: usize = 32;
+        let headers = self.headers.as_ref().map_or(0, Bytes::len);
+        name.len() + headers + self.payload.len() + LENGTHS_AND_FLAGS
+    }
+
     /// No payload at all: JavaScript's `undefined`.
     pub fn none() -> Self {
         Self {
@@ -93,6 +103,17 @@ pub struct Failure {
     pub name: String,
     /// The error's code; empty if it has none.
     pub code: String,
+}
+
+impl Failure {
+    /// A failure of this library's own.
+    pub fn of(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            name: "Error".to_owned(),
+            code: code.as_str().to_owned(),
+        }
+    }
 }
 
 /// One frame, decoded. The type parameter lets a caller encode a payload that

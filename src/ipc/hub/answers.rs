@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 
 use crate::ipc::error::ErrorCode;
-use crate::ipc::frame::{Body, Failure};
+use crate::ipc::frame::Failure;
 use crate::ipc::notice::{ConnId, Notice, Sink};
 use crate::ipc::proto::Event;
 use crate::ipc::server::{Server, WeakServer};
@@ -53,16 +53,16 @@ fn answer(server: &Server, conn: ConnId, event: Event) {
     let _ = match event {
         Event::Ping => server.with(conn, |session, now| session.pong(now)),
         Event::Request { id, name, body } => server.with(conn, |session, now| {
-            session.taken(size_of(&name, &body), now);
+            session.taken(body.cost(&name) as u64, now);
             session.fail(id, no_handler(&name), now);
         }),
         Event::Message { name, body } => server.with(conn, |session, now| {
             session.count_error();
-            session.taken(size_of(&name, &body), now);
+            session.taken(body.cost(&name) as u64, now);
             session.finished(1, now);
         }),
         Event::StreamOpen { id, .. } => {
-            let failure = failure(ErrorCode::StreamRefused, "Nobody listens for streams");
+            let failure = Failure::of(ErrorCode::StreamRefused, "Nobody listens for streams");
             server.with(conn, |session, now| session.cancel_stream(id, failure, now))
         }
         _ => Ok(()),
@@ -72,20 +72,5 @@ fn answer(server: &Server, conn: ConnId, event: Event) {
 fn no_handler(name: &Bytes) -> Failure {
     let name = String::from_utf8_lossy(name);
     let text = format!("No handler registered for message type: {name}");
-    failure(ErrorCode::NoHandler, text)
-}
-
-fn failure(code: ErrorCode, message: impl Into<String>) -> Failure {
-    Failure {
-        message: message.into(),
-        name: "Error".to_owned(),
-        code: code.as_str().to_owned(),
-    }
-}
-
-/// At least what the session counted for the frame; see `Session::taken`.
-fn size_of(name: &Bytes, body: &Body) -> u64 {
-    const LENGTHS_AND_FLAGS: usize = 32;
-    let headers = body.headers.as_ref().map_or(0, Bytes::len);
-    (name.len() + headers + body.payload.len() + LENGTHS_AND_FLAGS) as u64
+    Failure::of(ErrorCode::NoHandler, text)
 }

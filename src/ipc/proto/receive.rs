@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::event::Event;
 use super::session::{Incoming, Phase, Role, Session};
 use crate::ipc::close::CloseReason;
-use crate::ipc::error::{Error, ErrorCode, Origin};
+use crate::ipc::error::{Error, ErrorCode};
 use crate::ipc::frame::{Body, Failure, Frame, Id, Profile, Refusal, Registration, Welcome};
 
 impl Session {
@@ -227,11 +227,8 @@ impl Session {
             return self.break_off(CloseReason::ProtocolError, "a request id used twice", now);
         }
         if self.incoming.len() >= limit {
-            let failure = Failure {
-                message: format!("{limit} requests wait for their answer already"),
-                name: "Error".to_owned(),
-                code: ErrorCode::TooManyPending.as_str().to_owned(),
-            };
+            let message = format!("{limit} requests wait for their answer already");
+            let failure = Failure::of(ErrorCode::TooManyPending, message);
             self.control(&Frame::Failed { id, name, failure }, now);
             // The owner never sees it, so its bytes are given back here.
             self.credit.take(size as u64);
@@ -266,15 +263,7 @@ impl Session {
             self.counters.errors += 1;
             return;
         };
-        // The peer's code is a label that travels beside ours, so that a peer
-        // can't make its failure look like one of this library on this side.
-        let error = Error {
-            code: ErrorCode::Remote,
-            origin: Origin::Peer,
-            message: failure.message,
-            may_have_run: false,
-        };
-        let remote = Some((failure.name, failure.code));
+        let (error, remote) = theirs(failure);
         self.events.push(Event::Failed { id, error, remote });
     }
 
@@ -337,6 +326,13 @@ impl Session {
         }
         self.close(reason, message);
     }
+}
+
+/// A failure that the peer tells. Its code is a label that travels beside ours, so
+/// that a peer can't make it look like one of this library on this side.
+pub(super) fn theirs(failure: Failure) -> (Error, Option<(String, String)>) {
+    let error = Error::peer(ErrorCode::Remote, failure.message);
+    (error, Some((failure.name, failure.code)))
 }
 
 /// In the binary profile id 0 means "no answer wanted".

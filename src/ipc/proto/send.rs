@@ -271,11 +271,7 @@ impl Session {
             }
             Err(size) => {
                 let error = Error::too_large(size, self.peer_max);
-                let failure = Failure {
-                    message: error.message.clone(),
-                    name: "Error".to_owned(),
-                    code: error.code.as_str().to_owned(),
-                };
+                let failure = Failure::of(error.code, &*error.message);
                 self.control(&Frame::Failed { id, name, failure }, now);
                 Err(error)
             }
@@ -342,11 +338,7 @@ impl Session {
                 now,
             ),
             Err(error) => {
-                let failure = Failure {
-                    message: error.message,
-                    name: "Error".to_owned(),
-                    code: error.code.as_str().to_owned(),
-                };
+                let failure = Failure::of(error.code, error.message);
                 self.control(&Frame::Failed { id, name, failure }, now);
             }
         }

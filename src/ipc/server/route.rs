@@ -73,11 +73,7 @@ impl Inner {
                     self.on_publish(conn, link, topic, body, size);
                 }
                 Event::Request { id, .. } if stopping => {
-                    let failure = Failure {
-                        message: "The server is stopping".to_owned(),
-                        name: "Error".to_owned(),
-                        code: ErrorCode::ServerStopping.as_str().to_owned(),
-                    };
+                    let failure = Failure::of(ErrorCode::ServerStopping, "The server is stopping");
                     link.with(|session, now| session.fail(id, failure, now));
                 }
                 event => notices.push(Notice::Event(event)),

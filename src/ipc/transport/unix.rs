@@ -146,3 +146,35 @@ pub(super) fn credentials(stream: &UnixStream) -> Credentials {
         Err(_) => Credentials::default(),
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use rustix::net::{accept, bind, listen, socket, AddressFamily, SocketAddrUnix, SocketType};
+
+    #[tokio::test]
+    async fn a_full_backlog_is_waited_for() {
+        let folder = std::env::temp_dir().join(format!("backlog-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder for the socket");
+        let path = folder.join("s");
+        let server = socket(AddressFamily::UNIX, SocketType::STREAM, None).expect("a socket");
+        bind(&server, &SocketAddrUnix::new(&path).expect("short")).expect("free");
+        listen(&server, 0).expect("it listens");
+
+        let first = connect(&path).await.expect("the backlog has room for one");
+        let blocked = UnixStream::connect(&path).await.map(|_| ());
+        assert_eq!(
+            blocked.map_err(|error| error.kind()),
+            Err(io::ErrorKind::WouldBlock)
+        );
+        let wait = Duration::from_millis(50);
+        let second = connect(&path);
+        tokio::pin!(second);
+        assert!(tokio::time::timeout(wait, &mut second).await.is_err());
+        let taken = accept(&server).expect("the first waits");
+        let second = second.await;
+        std::fs::remove_dir_all(&folder).expect("removed");
+        assert!(second.is_ok());
+        drop((first, taken));
+    }
+}

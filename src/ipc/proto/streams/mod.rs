@@ -18,7 +18,6 @@ mod send;
 
 pub use incoming::Read;
 
-use crate::ipc::frame::Failure;
 use incoming::Incoming;
 use outgoing::Outgoing;
 
@@ -43,13 +42,5 @@ impl Streams {
     /// Bytes that wait to be written.
     pub(super) fn queued(&self) -> usize {
         self.outgoing.queued()
-    }
-}
-
-fn failure(message: String, code: &str) -> Failure {
-    Failure {
-        message,
-        name: "Error".to_owned(),
-        code: code.to_owned(),
     }
 }

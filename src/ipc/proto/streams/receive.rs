@@ -4,14 +4,14 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::failure;
 use super::incoming::Broken;
 use super::send::too_many;
 use crate::ipc::close::CloseReason;
-use crate::ipc::error::{Error, ErrorCode, Origin};
+use crate::ipc::error::ErrorCode;
 use crate::ipc::frame::{Body, Failure, Frame, Id};
 use crate::ipc::options::MAX_HEADERS;
 use crate::ipc::proto::event::Event;
+use crate::ipc::proto::receive::theirs;
 use crate::ipc::proto::session::Session;
 
 /// Streams that have failed and wait for their owner to notice, as many times
@@ -79,7 +79,7 @@ impl Session {
                 let message = "the peer opens streams and does not read";
                 return self.break_off(CloseReason::SlowConsumer, message, now);
             }
-            let failure = failure(too_many(limit), ErrorCode::TooManyStreams.as_str());
+            let failure = Failure::of(ErrorCode::TooManyStreams, too_many(limit));
             return self.control(&Frame::StreamCancel { id: wire, failure }, now);
         }
         match incoming.add(wire, window) {
@@ -103,15 +103,4 @@ impl Session {
         let number = self.streams.outgoing.find(wire)?;
         self.streams.outgoing.remove(number).then_some(number)
     }
-}
-
-/// A failure of the peer's: its code travels beside ours, see `failure_came`.
-fn theirs(failure: Failure) -> (Error, Option<(String, String)>) {
-    let error = Error {
-        code: ErrorCode::Remote,
-        origin: Origin::Peer,
-        message: failure.message,
-        may_have_run: false,
-    };
-    (error, Some((failure.name, failure.code)))
 }

@@ -1,7 +1,7 @@
 //! How many streams there may be.
 
 use super::*;
-use crate::ipc::options::SlowConsumer;
+use crate::ipc::options::{SlowConsumer, MAX_HEADERS};
 
 const FULL: &str = "Maximum of 2 concurrent streams reached";
 
@@ -113,6 +113,29 @@ fn an_id_serves_again_once_its_stream_is_over(profile: Profile) {
     assert_eq!(pair.read(Role::Server, id), Read::Nothing);
 }
 
+fn metadata_has_a_limit(profile: Profile) {
+    for (length, allowed) in [(MAX_HEADERS, true), (MAX_HEADERS + 1, false)] {
+        let mut pair = Pair::open(profile);
+        let text = format!("\"{}\"", "m".repeat(length - 2));
+        let id = match profile {
+            Profile::Binary => Id::Number(1),
+            Profile::Json => Id::Text(Bytes::from_static(b"1")),
+        };
+        let frame = Frame::StreamOpen {
+            id,
+            name: Bytes::from_static(b"s"),
+            body: Body::json(text),
+        };
+        pair.inject(Role::Server, &frame);
+        if allowed {
+            pair.announced(Role::Server);
+        } else {
+            let events = pair.events(Role::Server);
+            assert_eq!(closed(&events), CloseReason::ProtocolError);
+        }
+    }
+}
+
 #[test]
 fn zero_is_no_id() {
     let mut pair = Pair::open(Profile::Binary);
@@ -192,6 +215,7 @@ fn a_peer_that_opens_and_never_reads_the_refusals_is_let_go(profile: Profile) {
 }
 
 both_profiles!(
+    metadata_has_a_limit,
     our_own_limit_refuses_at_once,
     the_receivers_limit_refuses_by_a_cancel,
     opening_and_giving_up_in_a_loop_is_bounded,
