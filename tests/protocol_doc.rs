@@ -267,7 +267,10 @@ fn limits_are_those_of_the_code() {
             "streams of a connection, each direction (`maxConcurrentStreams`)",
             limits.streams.to_string(),
         ),
-        ("`streamWindow`", limits.stream_window.to_string()),
+        (
+            "`streamWindow`; over TCP 1048576",
+            limits.stream_window.to_string(),
+        ),
         (
             "time for the registration",
             format!("{} s", limits.handshake_timeout.as_secs()),

@@ -3,6 +3,8 @@
 
 /** What a peer takes of each stream that said nothing about it. */
 export const WINDOW = 1048576;
+/** What our side says it takes of each, over a socket of this machine. */
+export const OURS = 262144;
 
 /** A predicate for `expectFrame`: a word about this stream. */
 export function about(streamId, ...kinds) {
@@ -27,7 +29,7 @@ export function chunk(peer, streamId, bytes) {
  * @param {{ size?: number, window?: number }} [options] length of the pieces; what the receiver takes at first
  * @returns {Promise<any>} what the receiver says at the end: done, or cancelled
  */
-export async function sendBytes(peer, streamId, bytes, { size = 65536, window = WINDOW } = {}) {
+export async function sendBytes(peer, streamId, bytes, { size = 65536, window = OURS } = {}) {
   let limit = window;
   for (let sent = 0; sent < bytes.length; ) {
     const piece = Math.min(size, limit - sent, bytes.length - sent);

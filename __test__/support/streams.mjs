@@ -8,7 +8,7 @@ import { closeAfter, recorder, tempSocket } from './helpers.cjs';
 export const KIB = 1024;
 export const MIB = 1024 * 1024;
 /** What may wait for the reader of one stream, at the receiver. */
-export const WINDOW = MIB;
+export const WINDOW = 256 * KIB;
 
 /**
  * A started server and a client connected to it.

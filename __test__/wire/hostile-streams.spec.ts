@@ -5,7 +5,7 @@ import { SmartIpc } from '@push.rocks/smartipc';
 import { encodeBinary } from '../support/binary-frames.mjs';
 import { closeAfter, once, recorder, tempSocket, within } from '../support/helpers.cjs';
 import { frame, ofType, RawServer } from '../support/raw-peer.mjs';
-import { chunk, say, WINDOW } from '../support/raw-streams.mjs';
+import { chunk, OURS, say } from '../support/raw-streams.mjs';
 import { wireServer } from '../support/wire.mjs';
 
 const PROTOCOL = { version: 1, features: ['binary'], maxMessageSize: 8388608, windowMessages: 1024, windowBytes: 8388608 };
@@ -24,7 +24,7 @@ const abort = (streamId: string) => frame({ type: '__stream_error__', payload: {
 test('words about unknown streams are ignored', async (t) => {
   const { wire } = await hoarder(t);
   const peer = await wire.client();
-  await chunk(peer, 'nobody', Buffer.alloc(2 * WINDOW));
+  await chunk(peer, 'nobody', Buffer.alloc(2 * OURS));
   for (const kind of ['end', 'error', 'cancel', 'credit', 'done']) await say(peer, kind, { streamId: 'nobody' });
   t.is(await peer.request('echo', 'still here'), 'still here');
   t.deepEqual(peer.frames, []);
@@ -32,8 +32,8 @@ test('words about unknown streams are ignored', async (t) => {
 });
 
 const broken: [string, (peer: any) => Promise<unknown>, string][] = [
-  ['bytes that were not granted', (peer) => chunk(peer, 'a', Buffer.alloc(WINDOW + 1)), 'protocol_error'],
-  ['one byte more than the window', (peer) => Promise.all([chunk(peer, 'a', Buffer.alloc(WINDOW)), chunk(peer, 'a', Buffer.alloc(1))]), 'protocol_error'],
+  ['bytes that were not granted', (peer) => chunk(peer, 'a', Buffer.alloc(OURS + 1)), 'protocol_error'],
+  ['one byte more than the window', (peer) => Promise.all([chunk(peer, 'a', Buffer.alloc(OURS)), chunk(peer, 'a', Buffer.alloc(1))]), 'protocol_error'],
   ['bytes after the end', (peer) => Promise.all([say(peer, 'end', { streamId: 'a' }), chunk(peer, 'a', Buffer.alloc(1))]), 'protocol_error'],
   ['a second end', (peer) => Promise.all([say(peer, 'end', { streamId: 'a' }), say(peer, 'end', { streamId: 'a' })]), 'protocol_error'],
   ['the id of an open stream', (peer) => say(peer, 'init', { streamId: 'a' }), 'protocol_error'],

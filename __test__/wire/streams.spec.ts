@@ -7,7 +7,7 @@ import { SmartIpc } from '@push.rocks/smartipc';
 import { decodeBinary, encodeBinary } from '../support/binary-frames.mjs';
 import { closeAfter, deferred, failure, once, recorder, tempSocket, within } from '../support/helpers.cjs';
 import { frame, ofType, RawServer } from '../support/raw-peer.mjs';
-import { about, chunk, receiveBytes, say, sendBytes } from '../support/raw-streams.mjs';
+import { about, chunk, OURS, receiveBytes, say, sendBytes } from '../support/raw-streams.mjs';
 import { wireServer } from '../support/wire.mjs';
 
 const PROTOCOL = { version: 1, features: [] as string[], maxMessageSize: 8388608, windowMessages: 1024, windowBytes: 8388608 };
@@ -101,7 +101,7 @@ test('the server streams to a raw client, within its window', async (t) => {
 test('our client streams to a raw server, and the other way', async (t) => {
   const { client, peer, letIn } = await rawServer(t);
   const [{ protocol }] = await letIn();
-  t.is(protocol.streamWindow, 1048576);
+  t.is(protocol.streamWindow, OURS);
   const bytes = randomBytes(2 * 1048576);
   const sent = client.sendStream(Readable.from([bytes]), { streamId: 'up' });
   const opening = await peer.expectFrame(ofType('__stream_init__'));

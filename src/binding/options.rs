@@ -97,7 +97,7 @@ impl JsCommonOptions {
     }
 
     fn session(&self) -> SessionConfig {
-        let mut limits = Limits::default();
+        let mut limits = Limits::at(&self.address());
         if let Some(bytes) = self.max_message_size {
             limits = limits.with_max_message_size(bytes as usize);
         }
