@@ -1,6 +1,7 @@
 'use strict';
 
 const { EventEmitter } = require('events');
+const { uncaught } = require('./uncaught');
 
 /** An EventEmitter whose listeners can't stop what emits, and which is fair in
  * blaming failures: the user's own are uncaught, others never end the process. */
@@ -20,9 +21,7 @@ class Emitter extends EventEmitter {
     try {
       call();
     } catch (error) {
-      process.nextTick(() => {
-        throw error;
-      });
+      uncaught(error);
     }
   }
 
@@ -37,10 +36,7 @@ class Emitter extends EventEmitter {
   _listenerFailed(error, clientId) {
     this._errors++;
     if (this.listenerCount('error') > 0) this._emit('error', error, clientId);
-    else
-      process.nextTick(() => {
-        throw error;
-      });
+    else uncaught(error);
   }
 }
 

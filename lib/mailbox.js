@@ -8,6 +8,7 @@ const { performance } = require('perf_hooks');
 const native = require('../native');
 const { DRIVER } = require('./driver');
 const { PREFIX, RECORD } = require('./records');
+const { uncaught } = require('./uncaught');
 
 /** How long one visit may keep the event loop; the rest follows after others. */
 const BUDGET_MS = 8;
@@ -88,9 +89,7 @@ function receive(receiver, at) {
   try {
     receiver.receive(at, heads, text, extras);
   } catch (error) {
-    process.nextTick(() => {
-      throw error;
-    });
+    uncaught(error);
   }
 }
 

@@ -7,6 +7,7 @@ const { IpcError, toPeer } = require('../errors');
 const { markDirty } = require('../mailbox');
 const R = require('../records');
 const { sizeIn } = require('./options');
+const { uncaught } = require('../uncaught');
 
 /** Bytes that a Readable holds ready; what waits beyond that waits in the window. */
 const HIGH_WATER = 64 * 1024;
@@ -178,9 +179,7 @@ class IncomingStream extends Readable {
       this._read();
     } catch (error) {
       // Of a listener, which must keep neither this stream nor others from going on.
-      process.nextTick(() => {
-        throw error;
-      });
+      uncaught(error);
       this.read(0);
     }
   }

@@ -9,6 +9,7 @@ const check = require('../check');
 const { IpcError } = require('../errors');
 const { IncomingStream } = require('./incoming');
 const { bytesOf } = require('./source');
+const { uncaught } = require('../uncaught');
 
 /** Readables that are being saved: two readers would get a part each. */
 const saving = new WeakSet();
@@ -158,9 +159,7 @@ function tell(onProgress, progress) {
   try {
     onProgress(progress);
   } catch (error) {
-    process.nextTick(() => {
-      throw error;
-    });
+    uncaught(error);
   }
 }
 
