@@ -180,6 +180,8 @@ function server(options) {
       socketMode: read(options, 'socketMode', 'number', { whole: true, most: 0o777 }),
       slowConsumer: oneOf(options, 'slowConsumer', ['disconnect', 'drop-oldest', 'wait']),
       writeTimeout: read(options, 'writeTimeout', 'millis'),
+      handshakeTimeout: read(options, 'handshakeTimeout', 'millis'),
+      frameTimeout: read(options, 'frameTimeout', 'millis'),
       allowedUids: read(options, 'allowedUids', 'ids'),
       allowedGids: read(options, 'allowedGids', 'ids'),
     },

@@ -220,6 +220,19 @@ export interface IIpcServerOptions
    */
   writeTimeout?: number | undefined;
   /**
+   * How long a connection may take to register, in milliseconds.
+   *
+   * @default 10000
+   */
+  handshakeTimeout?: number | undefined;
+  /**
+   * How long a message may stay incomplete, in milliseconds, counted from its
+   * first byte. Raise it for `maxMessageSize` bytes over a slow network.
+   *
+   * @default 30000
+   */
+  frameTimeout?: number | undefined;
+  /**
    * User ids let in. Unix sockets only.
    *
    * @default the permissions of the socket decide

@@ -70,6 +70,8 @@ const forServer: Required<IIpcServerOptions> = {
   socketMode: 0o600,
   slowConsumer: 'drop-oldest',
   writeTimeout: 10000,
+  handshakeTimeout: 10000,
+  frameTimeout: 30000,
   allowedUids: [0, 1000],
   allowedGids: [],
 };
