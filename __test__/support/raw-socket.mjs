@@ -57,7 +57,7 @@ export class RawSocket {
 
   ended() {
     this.isClosed = true;
-    for (const check of this.waiting) check();
+    for (const { end } of [...this.waiting]) end();
     return { code: this.failure && this.failure.code, bytesReceived: this.bytesReceived };
   }
 
@@ -78,8 +78,8 @@ export class RawSocket {
   }
 
   keep(received) {
+    for (const { take } of this.waiting) if (take(received)) return;
     this.frames.push(received);
-    for (const check of this.waiting) check();
   }
 
   /**
@@ -92,20 +92,24 @@ export class RawSocket {
    */
   expectFrame(predicate, { timeout = DEFAULT_TIMEOUT, what = String(predicate) } = {}) {
     return new Promise((resolve, reject) => {
+      const index = this.frames.findIndex(predicate);
+      if (index >= 0) return resolve(this.frames.splice(index, 1)[0]);
       const finish = (settle, value) => {
-        this.waiting.delete(check);
+        this.waiting.delete(waiter);
         clearTimeout(timer);
         settle(value);
       };
       const fail = (why) => finish(reject, new Error(`no frame ${what} ${why}; unclaimed: ${JSON.stringify(this.frames).slice(0, 2000)}`));
       const timer = setTimeout(() => fail(`within ${timeout} ms`), timeout);
-      const check = () => {
-        const index = this.frames.findIndex(predicate);
-        if (index >= 0) finish(resolve, this.frames.splice(index, 1)[0]);
-        else if (this.isClosed) fail(`before the connection was closed (${this.failure ? this.failure.code : 'end'})`);
+      const end = () => fail(`before the connection was closed (${this.failure ? this.failure.code : 'end'})`);
+      const take = (received) => {
+        if (!predicate(received)) return false;
+        finish(resolve, received);
+        return true;
       };
-      this.waiting.add(check);
-      check();
+      const waiter = { take, end };
+      this.waiting.add(waiter);
+      if (this.isClosed) end();
     });
   }
 
