@@ -1,100 +1,87 @@
 'use strict';
 
-// The rows of the report. Each `run(connection, nonces, seconds)` keeps one kind of load up
-// for that long and resolves, when every call it made is settled, to
-// `{ operations, samples? }` (samples: µs per operation). A wrong answer throws.
+// The rows of the report. Each is a load (loads/*.js) with its parameters, for the peers that
+// can do what it needs.
 
-const { performance } = require('node:perf_hooks');
-const { setImmediate: nextTurn } = require('node:timers/promises');
-const { answer, matches, message } = require('./payload.js');
+const { peers } = require('./peers');
 
-const IN_FLIGHT = 128;
-const BURST = 1000; // one-way messages between two waits
-const LOOKS_AT_CLOCK_EVERY = 64; // operations; keeps the clock out of the result
-const MAX_ROUND_TRIPS_PER_SECOND = 500_000; // sizes the sample buffer, far above any peer
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
 
-const CPU = { key: 'cpu', label: 'CPU µs/op, both processes', better: 'lower', digits: 2 };
-
-const roundtrip = {
-  title: 'Round trip: one request after the other',
-  metrics: [
-    { key: 'p50', label: 'p50 µs', better: 'lower', digits: 1 },
-    { key: 'p99', label: 'p99 µs', better: 'lower', digits: 1 },
-    CPU,
-  ],
-
-  async run(connection, nonces, seconds) {
-    const samples = new Float64Array(Math.ceil(seconds * MAX_ROUND_TRIPS_PER_SECOND));
-    let operations = 0;
-    let before = performance.now();
-    const end = before + seconds * 1000;
-    while (before < end && operations < samples.length) {
-      await checkedRequest(connection, nonces.next++);
-      const after = performance.now();
-      samples[operations++] = (after - before) * 1000;
-      before = after;
-    }
-    return { operations, samples: samples.subarray(0, operations) };
-  },
+const METRICS = {
+  p50: { label: 'p50 µs', better: 'lower', digits: 1 },
+  p99: { label: 'p99 µs', better: 'lower', digits: 1 },
+  inTurn: { label: 'p50 µs, all in turn', better: 'lower', digits: 1 },
+  rate: { label: 'per second', better: 'higher', digits: 0 },
+  mibRate: { label: 'MiB/s', better: 'higher', digits: 0, of: 'rate' },
+  cpu: { label: 'CPU µs, both', better: 'lower', digits: 2 },
+  cpuGib: { label: 'CPU ms/GiB, both', better: 'lower', digits: 0, of: 'cpu' },
+  serverCpu: { label: 'CPU µs, server', better: 'lower', digits: 2 },
+  rss: { label: 'RSS MiB, both', better: 'lower', digits: 0 },
+  serverKiB: { label: 'KiB of the server each', better: 'lower', digits: 1 },
+  perServerCpuSecond: { label: 'deliveries per CPU s of the server', better: 'higher', digits: 0 },
+  over: { label: 'ms over an empty script', better: 'lower', digits: 1 },
 };
 
-const pipelined = {
-  title: `Pipelined requests: ${IN_FLIGHT} in flight`,
-  metrics: [{ key: 'rate', label: 'requests/s', better: 'higher', digits: 0 }, CPU],
+const PINS = { one: 'both processes on one core', two: 'each process on a core of its own', free: 'free to move' };
 
-  async run(connection, nonces, seconds) {
-    const end = performance.now() + seconds * 1000;
-    let operations = 0;
-    let running = true;
-    const lane = async () => {
-      while (running) {
-        await checkedRequest(connection, nonces.next++);
-        if (++operations % LOOKS_AT_CLOCK_EVERY === 0 && performance.now() >= end) running = false;
-      }
-    };
-    await Promise.all(Array.from({ length: IN_FLIGHT }, lane));
-    return { operations };
-  },
-};
+const SIZES = [
+  { kind: 'json', size: 0, name: '0 B' },
+  { kind: 'json', size: KIB, name: '1 KiB' },
+  { kind: 'json', size: 16 * KIB, name: '16 KiB' },
+  { kind: 'json', size: 128 * KIB, name: '128 KiB' },
+  { kind: 'json', size: MIB, name: '1 MiB' },
+  { kind: 'buffer', size: 64 * KIB, name: 'Buffer of 64 KiB' },
+  { kind: 'buffer', size: MIB, name: 'Buffer of 1 MiB' },
+];
 
-const awaited = {
-  title: 'One-way messages, each awaited',
-  metrics: [{ key: 'rate', label: 'messages/s', better: 'higher', digits: 0 }, CPU],
+const rows = {};
 
-  async run(connection, nonces, seconds) {
-    const end = performance.now() + seconds * 1000;
-    let operations = 0;
-    while (performance.now() < end) {
-      for (let i = 0; i < BURST; i++) await connection.sendAccepted('note', message(nonces.next++));
-      await nextTurn();
-      operations += BURST;
-    }
-    return { operations };
-  },
-};
-
-const oneway = {
-  title: 'One-way messages in bursts of 1000',
-  metrics: [{ key: 'rate', label: 'messages/s', better: 'higher', digits: 0 }, CPU],
-
-  async run(connection, nonces, seconds) {
-    const end = performance.now() + seconds * 1000;
-    let operations = 0;
-    while (performance.now() < end) {
-      for (let i = 1; i < BURST; i++) connection.send('note', message(nonces.next++));
-      await connection.sendAndWait('note', message(nonces.next++));
-      await nextTurn();
-      operations += BURST;
-    }
-    return { operations };
-  },
-};
-
-async function checkedRequest(connection, nonce) {
-  const received = await connection.request('echo', message(nonce));
-  if (!matches(received, answer(nonce))) {
-    throw new Error(`wrong answer to nonce ${nonce}: ${JSON.stringify(received)}`);
+for (const pin of ['one', 'two', 'free']) {
+  add(`roundtrip-${pin}`, `Round trip, ${PINS[pin]}`, ['p50', 'p99', 'cpu'], { load: 'roundtrip', pin });
+}
+add('roundtrip-tcp', `Round trip over TCP, ${PINS.one}`, ['p50', 'p99', 'cpu'], { load: 'roundtrip', pin: 'one', transport: 'tcp' });
+for (const pin of ['one', 'two']) {
+  add(`pipelined-${pin}`, `Requests, 128 in flight, ${PINS[pin]}`, ['rate', 'cpu', 'rss'], { load: 'pipelined', pin, inFlight: 128 });
+}
+add('pipelined-tcp', `Requests over TCP, 128 in flight, ${PINS.two}`, ['rate', 'cpu'], { load: 'pipelined', pin: 'two', inFlight: 128, transport: 'tcp' });
+for (const pin of ['one', 'two']) {
+  const needs = 'oneway';
+  add(`awaited-${pin}`, `One-way messages, each awaited, ${PINS[pin]}`, ['rate', 'cpu'], { load: 'one-way', needs, pin, awaited: true });
+  add(`burst-${pin}`, `One-way messages in bursts of 1000, ${PINS[pin]}`, ['rate', 'cpu'], { load: 'one-way', needs, pin, awaited: false });
+}
+for (const { name, ...payload } of SIZES) {
+  const id = `size-${payload.kind === 'buffer' ? 'buffer-' : ''}${name.replace('Buffer of ', '').replace(' ', '').toLowerCase()}`;
+  add(id, `Round trip, ${name} each way, ${PINS.one}`, ['p50', 'p99', 'cpu'], { load: 'roundtrip', pin: 'one', payload });
+}
+for (const clients of [1, 100, 1000]) {
+  const title = clients === 1 ? 'One client' : `${clients.toLocaleString('en-US')} clients, one of them asks`;
+  const metrics = clients === 1 ? ['p50', 'cpu'] : ['p50', 'inTurn', 'cpu', 'serverKiB'];
+  add(`clients-${clients}`, `${title}, ${PINS.two}`, metrics, { load: 'clients', needs: 'clients', pin: 'two', clients, quick: { clients: Math.min(clients, 40) } });
+}
+for (const publish of ['broadcast', 'topic']) {
+  for (const subscribers of [1, 50, 500]) {
+    const title = `${publish === 'topic' ? 'Topic' : 'Broadcast'}, 1 KiB to ${subscribers}, one a turn`;
+    addFanout(`${publish}-${subscribers}`, title, { publish, subscribers, burst: 1 });
   }
 }
+addFanout('broadcast-50-burst', 'Broadcast, 1 KiB to 50, 16 a turn', { publish: 'broadcast', subscribers: 50, burst: 16 });
+add('file', 'File to file, 1 GiB in memory', ['mibRate', 'cpuGib'], { load: 'bulk', needs: 'file', pin: 'two', file: true, bytes: GIB, warmupBytes: 16 * MIB, quick: { bytes: 16 * MIB, warmupBytes: MIB } });
+add('stream', 'Stream of Buffers of 64 KiB', ['mibRate', 'cpuGib'], { load: 'bulk', needs: 'stream', pin: 'two', fill: 115, bytes: GIB, warmupBytes: 128 * MIB, quick: { bytes: 16 * MIB, warmupBytes: MIB } });
+add('require', 'Loading the package', ['over'], { load: 'require', needs: 'require', pin: 'one', starts: 15, quick: { starts: 2 } });
 
-module.exports = { roundtrip, pipelined, awaited, oneway };
+function addFanout(id, title, parameters) {
+  const payload = { kind: 'json', size: KIB };
+  const needs = parameters.publish === 'topic' ? 'topics' : 'broadcast';
+  const quick = { subscribers: Math.min(parameters.subscribers, 40) };
+  add(id, title, ['perServerCpuSecond', 'rate', 'serverCpu'], { load: 'fanout', needs, pin: 'two', payload, quick, ...parameters });
+}
+
+/** `metrics[0]` is the one that plots and targets look at. */
+function add(id, title, metrics, { needs = 'requests', transport = 'unix', payload = { kind: 'json', size: 100 }, ...parameters }) {
+  const able = Object.keys(peers).filter((name) => peers[name].does.includes(needs) && (transport !== 'tcp' || peers[name].does.includes('tcp')));
+  rows[id] = { title, metrics, peers: able, parameters: { transport, payload, ...parameters } };
+}
+
+module.exports = { rows, METRICS };

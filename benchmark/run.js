@@ -2,59 +2,87 @@
 
 // `npm run bench`: measures the peers side by side. See README.md beside this file.
 
-const { fork } = require('node:child_process');
 const fs = require('node:fs');
-const os = require('node:os');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
-const { version } = require('../package.json');
-const { PAYLOAD_BYTES } = require('./payload.js');
-const peers = require('./peers');
-const pin = require('./pin.js');
-const { markdown, summarise } = require('./report.js');
-const rows = require('./rows.js');
+const { environment, load } = require('./environment.js');
+const { installPeers } = require('./install.js');
+const { measure } = require('./measure.js');
+const { peers, problemOf } = require('./peers');
+const docs = require('./report/docs.js');
+const { markdown, targetTable } = require('./report/markdown.js');
+const { summarise } = require('./report/summary.js');
+const { rows } = require('./rows.js');
+const targets = require('./targets.js');
 
 const USAGE = `npm run bench -- [options]
-  --rounds N        rounds over all rows and peers (5)
-  --seconds S       timed window of a measurement (2)
-  --warmup S        load before the window, not counted (1)
-  --only ROW,...    of ${Object.keys(rows).join(', ')}
+  --targets         only what the table of targets needs, 5 rounds
+  --quick           everything once and short, two at a time: does it run at all?
+  --rows ROW,...    rows, or how their names begin: ${Object.keys(rows).join(', ')}
   --peers PEER,...  of ${Object.keys(peers).join(', ')}
-  --pin MODE        one: both processes on one CPU; two: on one each; free (default)
-  --quick           one round, half a second each: does it run at all?
-  --json FILE       write the results there as well`;
+  --rounds N        rounds over all rows and peers (3)
+  --seconds S       timed window of a measurement (0.7)
+  --warmup S        load before the window, not counted (0.3)
+  --json FILE       write the results there as well
+  --write-docs      put tables, plots and results into docs/ and the README
+  --from FILE       report earlier results instead of measuring`;
 
-const OVERTIME_MS = 30_000; // start, connect, drain and close, on a slow machine
-
-/** What must go when this process ends, in whatever way. */
-const leftovers = { client: undefined, serverPid: undefined, folder: undefined };
+const QUICK = { rounds: 1, seconds: 0.05, warmup: 0.02, atOnce: 2 };
+const FULL = { rounds: 3, seconds: 0.7, warmup: 0.3, atOnce: 1 };
+const TARGETS = { ...FULL, rounds: 5, seconds: 1 };
 
 function options() {
   const { values } = parseArgs({
     options: {
+      targets: { type: 'boolean', default: false },
+      quick: { type: 'boolean', default: false },
+      rows: { type: 'string' },
+      peers: { type: 'string', default: Object.keys(peers).join() },
       rounds: { type: 'string' },
       seconds: { type: 'string' },
       warmup: { type: 'string' },
-      only: { type: 'string', default: Object.keys(rows).join() },
-      peers: { type: 'string', default: Object.keys(peers).join() },
-      pin: { type: 'string', default: 'free' },
-      quick: { type: 'boolean', default: false },
       json: { type: 'string' },
+      'write-docs': { type: 'boolean', default: false },
+      from: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
+  const defaults = values.quick ? QUICK : values.targets ? TARGETS : FULL;
   const chosen = {
-    rounds: positive('--rounds', values.rounds ?? (values.quick ? 1 : 5)),
-    seconds: positive('--seconds', values.seconds ?? (values.quick ? 0.5 : 2)),
-    warmup: positive('--warmup', values.warmup ?? (values.quick ? 0.3 : 1)),
-    rows: listed('--only', values.only, Object.keys(rows)),
-    peers: listed('--peers', values.peers, Object.keys(peers)),
-    pin: listed('--pin', values.pin, ['one', 'two', 'free'])[0],
+    ...defaults,
+    quick: values.quick,
+    kind: values.targets ? 'targets' : 'full',
+    plan: planOf(values),
     json: values.json,
+    writeDocs: values['write-docs'],
+    from: values.from,
     help: values.help,
   };
+  for (const name of ['rounds', 'seconds', 'warmup']) {
+    if (values[name] !== undefined) chosen[name] = positive(`--${name}`, values[name]);
+  }
   if (!Number.isInteger(chosen.rounds)) throw new Error('--rounds takes a whole number');
+  if (chosen.quick && chosen.writeDocs) throw new Error('--quick measures nothing that could be published');
   return chosen;
+}
+
+/** Which peers to measure in which row. */
+function planOf(values) {
+  const names = values.peers.split(',');
+  const stranger = names.find((name) => !Object.hasOwn(peers, name));
+  if (stranger !== undefined) throw new Error(`--peers: "${stranger}" is none of ${Object.keys(peers).join()}`);
+  const given = (values.rows ?? '').split(',');
+  const named = (id) => given.some((name) => (Object.hasOwn(rows, name) ? id === name : id.startsWith(name)));
+  const unknown = given.find((name) => !Object.keys(rows).some((id) => id.startsWith(name)));
+  if (unknown !== undefined) throw new Error(`--rows: nothing begins with "${unknown}"`);
+
+  const wanted = values.targets ? targets.needed(rows) : Object.fromEntries(Object.entries(rows).map(([id, row]) => [id, row.peers]));
+  const plan = {};
+  for (const [id, able] of Object.entries(wanted)) {
+    const taking = able.filter((name) => names.includes(name));
+    if (taking.length > 0 && named(id)) plan[id] = taking;
+  }
+  return plan;
 }
 
 function positive(name, value) {
@@ -63,127 +91,86 @@ function positive(name, value) {
   return number;
 }
 
-function listed(name, text, known) {
-  const names = text.split(',');
-  const stranger = names.find((item) => !known.includes(item));
-  if (stranger !== undefined) throw new Error(`${name}: "${stranger}" is none of ${known.join()}`);
-  return names;
-}
-
 async function main() {
   const chosen = options();
   if (chosen.help) return console.log(USAGE);
-  const place = pin.choose(chosen.pin);
-  leftovers.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'smartipc-bench-'));
+  const report = chosen.from ? JSON.parse(fs.readFileSync(chosen.from, 'utf8')) : await runAll(chosen);
+  if (!chosen.from) save(report, chosen.json);
+  console.log(markdown(report));
+  console.log(targetTable(report.rows));
+  if (chosen.writeDocs) for (const file of docs.write(report)) console.error(`wrote ${file}`);
+  if (report.failures > 0) throw new Error(`${report.failures} of the measurements failed`);
+}
 
+async function runAll(chosen) {
+  const problems = await prepare(chosen.plan);
   const started = new Date();
   const loadBefore = load();
+  const jobs = jobsOf(chosen);
   const measurements = [];
-  for (let round = 0; round < chosen.rounds; round++) {
-    for (const row of chosen.rows) {
-      for (const peer of rotated(chosen.peers, round)) {
-        const { warmup, seconds } = chosen;
-        const address = addressOf(measurements.length);
-        const result = await measure({ peer, row, address, warmup, seconds, cpus: place.cpus });
-        measurements.push({ round, row, peer, result });
-        progress(measurements.at(-1), measurements.length, chosen);
-      }
+  let done = 0;
+  const worker = async () => {
+    for (let job = jobs.shift(); job; job = jobs.shift()) {
+      const measurement = await measured(job, chosen, problems[job.peer]);
+      measurements.push(measurement);
+      progress(measurement, ++done, done + jobs.length);
+    }
+  };
+  await Promise.all(Array.from({ length: chosen.atOnce }, worker));
+
+  const names = Object.keys(peers).filter((name) => measurements.some((m) => m.peer === name));
+  const drivers = [...new Set(measurements.map((m) => m.result?.info).filter(Boolean))];
+  return {
+    kind: chosen.kind,
+    environment: environment({ ...chosen, started, loadBefore, peers: names, drivers }),
+    failures: measurements.filter((m) => m.error).length,
+    rows: summarise(measurements, chosen.plan),
+  };
+}
+
+/** Installs what is missing; resolves to why peers can't take part, by name. */
+async function prepare(plan) {
+  const names = [...new Set(Object.values(plan).flat())];
+  const problem = names.some((name) => peers[name].package) ? installPeers() : undefined;
+  if (problem) console.error(`${problem}; measuring what is there`);
+  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await problemOf(name)])));
+}
+
+/** Nobody always goes first: each round begins with another peer in each row. */
+function jobsOf({ plan, rounds }) {
+  const jobs = [];
+  for (let round = 0; round < rounds; round++) {
+    for (const [row, names] of Object.entries(plan)) {
+      const start = round % names.length;
+      for (const peer of [...names.slice(start), ...names.slice(0, start)]) jobs.push({ round, row, peer });
     }
   }
-
-  const environment = {
-    'smartipc-native': [version, ...drivers(measurements)].join(', '),
-    'Node.js': process.version,
-    system: `${os.type()} ${os.release()} ${os.arch()}`,
-    CPU: `${os.cpus()[0]?.model.trim() ?? 'unknown'}, ${os.cpus().length} cores`,
-    'load average': `${loadBefore} before, ${load()} after`,
-    date: started.toISOString(),
-    method:
-      `${chosen.rounds} rounds, ${chosen.warmup} s warm-up and ${chosen.seconds} s window each, ` +
-      `payload ${PAYLOAD_BYTES} B of JSON`,
-    'pinned to CPUs': place.text,
-  };
-  const summary = summarise(measurements, rows, chosen.rows, chosen.peers);
-  console.log(markdown(environment, summary, rows));
-  save({ environment, summary, measurements }, started, chosen.json);
+  return jobs;
 }
 
-/** Runs one job in a client and a server process of its own. */
-function measure(job) {
-  return new Promise((resolve, reject) => {
-    const what = `${job.peer}, ${job.row}`;
-    const client = fork(path.join(__dirname, 'client.js'), [JSON.stringify(job)], {
-      ...pin.pinned(job.cpus?.client),
-      stdio: ['ignore', 2, 2, 'ipc'],
-    });
-    leftovers.client = client;
-    let outcome = { error: 'client ended without a result' };
-    const limit = (job.warmup + job.seconds) * 3000 + OVERTIME_MS;
-    const timer = setTimeout(() => {
-      outcome = { error: `no result after ${limit / 1000} s` };
-      client.kill('SIGKILL');
-    }, limit);
-    client.on('error', (error) => {
-      clearTimeout(timer);
-      reject(error);
-    });
-    client.on('message', (message) => {
-      leftovers.serverPid = message.serverPid; // an outcome names none: the server has ended
-      if (!message.serverPid) outcome = message;
-    });
-    client.on('exit', () => {
-      clearTimeout(timer);
-      leftovers.client = undefined;
-      if (outcome.error) return reject(new Error(`${what}: ${outcome.error}`));
-      resolve(outcome.result);
-    });
-  });
+async function measured({ round, row, peer }, { warmup, seconds, quick }, problem) {
+  if (problem) return { round, row, peer, problem };
+  const { quick: small, ...parameters } = rows[row].parameters;
+  try {
+    return { round, row, peer, result: await measure({ peer, warmup, seconds, ...parameters, ...(quick && small) }) };
+  } catch (error) {
+    return { round, row, peer, error: error.message };
+  }
 }
 
-function addressOf(index) {
-  if (process.platform === 'win32') return `\\\\.\\pipe\\smartipc-bench-${process.pid}-${index}`;
-  return path.join(leftovers.folder, `${index}.sock`);
+function progress({ row, peer, result, problem, error }, done, all) {
+  const metric = rows[row].metrics[0];
+  const text = problem ?? (error ? `FAILED: ${error}` : `${metric} ${result[metric === 'mibRate' ? 'rate' : metric].toFixed(1)}`);
+  console.error(`${done}/${all} ${row}, ${peer}: ${text}`);
 }
 
-/** Nobody always goes first. */
-function rotated(list, by) {
-  const start = by % list.length;
-  return [...list.slice(start), ...list.slice(0, start)];
-}
-
-function load() {
-  return os.loadavg()[0].toFixed(2);
-}
-
-function drivers(measurements) {
-  const infos = measurements.filter(({ peer }) => peer === 'smartipc').map((m) => m.result.info);
-  return [...new Set(infos.filter(Boolean))].map((info) => `driver: ${info}`);
-}
-
-function progress({ row, peer, result }, done, chosen) {
-  const all = chosen.rounds * chosen.rows.length * chosen.peers.length;
-  const speed = row === 'roundtrip' ? `${result.p50.toFixed(1)} µs` : `${Math.round(result.rate)}/s`;
-  console.error(`${done}/${all} ${row} ${peer}: ${speed}, CPU ${result.cpu.toFixed(2)} µs/op`);
-}
-
-function save(results, started, extra) {
-  const text = JSON.stringify(results, null, 2) + '\n';
+function save(report, extra) {
+  const text = JSON.stringify(report, null, 1) + '\n';
   const folder = path.join(__dirname, 'results');
   fs.mkdirSync(folder, { recursive: true });
-  fs.writeFileSync(path.join(folder, `${started.toISOString().replaceAll(':', '-')}.json`), text);
-  if (extra) fs.writeFileSync(extra, text);
+  const name = `${report.kind}-${new Date().toISOString().replaceAll(':', '-')}.json`;
+  for (const file of [path.join(folder, name), extra]) if (file) fs.writeFileSync(file, text);
 }
-
-process.on('exit', () => {
-  leftovers.client?.kill('SIGKILL');
-  try {
-    if (leftovers.serverPid) process.kill(leftovers.serverPid, 'SIGKILL');
-  } catch {
-    // It has ended by itself.
-  }
-  if (leftovers.folder) fs.rmSync(leftovers.folder, { recursive: true, force: true });
-});
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
 
 main().catch((error) => {
   console.error(`benchmark failed: ${error.message}`);

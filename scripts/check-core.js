@@ -19,6 +19,7 @@ const CORE_RULES_OUTSIDE_TESTS = [
   [/\.\s*expect\s*\(/, 'expect() outside tests'],
 ];
 const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall', 'prepare'];
+const LOCK_FILES = ['package-lock.json', 'benchmark/package-lock.json'];
 const CRATES_IO = 'registry+https://github.com/rust-lang/crates.io-index';
 
 /** Returns the problems found, one line each. */
@@ -58,7 +59,7 @@ function checkLeftovers(files) {
   const texts = files.filter((file) => /\.(rs|js|mjs|cjs|ts|mts|cts|toml|json|md|yml|yaml|sh)$/.test(file) || file === '.ci/run');
   for (const file of texts) {
     // Its hashes may spell anything.
-    if (file === 'package-lock.json') continue;
+    if (LOCK_FILES.includes(file)) continue;
     report(read(file), [[LEFTOVER, 'a note left in the tree']], file, problems);
   }
   return problems;
@@ -84,10 +85,11 @@ function checkPackages() {
 
 function checkLockFiles() {
   const problems = [];
-  const { packages } = JSON.parse(read('package-lock.json'));
-  for (const [name, entry] of Object.entries(packages)) {
-    if (/^\w+(\+\w+)?:/.test(entry.resolved || '')) problems.push(`package-lock.json: ${name} is bound to a host (${entry.resolved})`);
-    if (name !== '' && !entry.link && !entry.integrity) problems.push(`package-lock.json: ${name} has no integrity`);
+  for (const file of LOCK_FILES) {
+    for (const [name, entry] of Object.entries(JSON.parse(read(file)).packages)) {
+      if (/^\w+(\+\w+)?:/.test(entry.resolved || '')) problems.push(`${file}: ${name} is bound to a host (${entry.resolved})`);
+      if (name !== '' && !entry.link && !entry.integrity) problems.push(`${file}: ${name} has no integrity`);
+    }
   }
   for (const [, source] of read('Cargo.lock').matchAll(/^source = "(.*)"$/gm)) {
     if (source !== CRATES_IO) problems.push(`Cargo.lock: a crate comes from ${source}`);

@@ -1,99 +1,68 @@
 'use strict';
 
-// One adapter per peer, all of the same shape:
+// One file per peer, all of the same shape:
 //
-//   serialization                      of the channel between the two processes
-//   serve(address, handlers)           in the server process; resolves when it listens
+//   title, package              what it is, and the npm package to load, if any
+//   does                        what it can: the rows that it takes part in
+//   buffers                     whether a Buffer crosses as one; else it goes as base64
+//   serialization               of the channel between the two processes ('json')
+//   serve(address, handlers, sink)     in the server process; resolves when it listens, to
+//     broadcast(type, payload)         to every connection
+//     publish(topic, payload)          to those that subscribed
 //   connect(address, serverProcess)    in the client process; resolves to a connection:
 //     request(type, payload)           → promise of the answer
 //     send(type, payload)              one-way, nothing to wait for
 //     sendAndWait(type, payload)       one-way; resolves when the sender may go on
 //     sendAccepted(type, payload)      one-way; resolves when the message was taken
+//     on(type, handler)                for what is broadcast
+//     subscribe(topic, handler)        resolves when the server knows
+//     sendFile(file)                   resolves when the receiver has it in `sink.file`
+//     sendStream(readable)             resolves when the receiver has read all of it
 //     info()                           optional; a text for the report
 //     close()
 //
-// Nothing is loaded before it is needed, so a process holds the code of one peer only.
+// An address is `{ path }` or `{ host, port }`. Nothing is loaded before it is needed, so a
+// process holds the code of one peer only.
 
-const smartipc = {
-  serialization: 'json',
+const { createRequire } = require('node:module');
 
-  async serve(address, handlers) {
-    const { SmartIpc } = require('../../index.js');
-    const server = SmartIpc.createServer({ id: 'benchmark', socketPath: address });
-    for (const [type, handler] of handlers) server.onMessage(type, handler);
-    await server.start({ readyWhen: 'accepting' });
-  },
-
-  async connect(address) {
-    const { SmartIpc } = require('../../index.js');
-    const client = SmartIpc.createClient({
-      id: 'benchmark',
-      socketPath: address,
-      clientOnly: true,
-    });
-    await client.connect();
-    return {
-      request: (type, payload) => client.request(type, payload),
-      send: (type, payload) => void client.sendMessage(type, payload),
-      sendAndWait: (type, payload) => client.sendMessage(type, payload),
-      sendAccepted: (type, payload) => client.sendMessage(type, payload),
-      info: () => client.getStats().driver,
-      close: () => client.disconnect(),
-    };
-  },
+const peers = {
+  smartipc: require('./smartipc.js')(),
+  'smartipc busyPoll': require('./smartipc.js')({ busyPoll: 50 }),
+  plain: require('./plain.js'),
+  child_process: require('./child-process.js')('json'),
+  'child_process-advanced': require('./child-process.js')('advanced'),
+  net: require('./net.js'),
+  ws: require('./ws.js'),
+  'node-ipc': require('./node-ipc.js'),
+  zeromq: require('./zeromq.js'),
+  'vscode-jsonrpc': require('./vscode-jsonrpc.js'),
+  grpc: require('./grpc.js'),
 };
 
-const plain = {
-  serialization: 'json',
+/** Why a peer can't run here, or undefined. */
+async function problemOf(name) {
+  const peer = peers[name];
+  if (peer.package === undefined) return undefined;
+  try {
+    await import(peer.entry ?? peer.package);
+    return undefined;
+  } catch (error) {
+    return error.code === 'ERR_MODULE_NOT_FOUND' ? 'not installed' : error.message.split('\n')[0];
+  }
+}
 
-  async serve(address, handlers) {
-    await require('./plain.js').listen(address, handlers);
-  },
+/** The version that is installed, for the report; undefined for what comes with Node. */
+function versionOf(name) {
+  const from = createRequire(__filename);
+  for (const folder of from.resolve.paths(peers[name].package ?? '') ?? []) {
+    try {
+      return from(`${folder}/${peers[name].package}/package.json`).version;
+    } catch {
+      // Not in this folder.
+    }
+  }
+  return undefined;
+}
 
-  async connect(address) {
-    const connection = await require('./plain.js').connect(address);
-    return {
-      request: (type, payload) => connection.request(type, payload),
-      send: (type, payload) => void connection.sendMessage(type, payload),
-      async sendAndWait(type, payload) {
-        if (!connection.sendMessage(type, payload)) await connection.drained();
-      },
-      sendAccepted: (type, payload) => connection.sendMessageWritten(type, payload),
-      close: () => connection.close(),
-    };
-  },
-};
-
-const childProcess = (serialization) => ({
-  serialization,
-
-  async serve(_address, handlers) {
-    const { Channel } = require('./child-process.js');
-    new Channel(process, handlers);
-  },
-
-  async connect(_address, serverProcess) {
-    const { Channel } = require('./child-process.js');
-    const channel = new Channel(serverProcess);
-    return {
-      request: (type, payload) => channel.request(type, payload),
-      send: (type, payload) => channel.sendMessage(type, payload),
-      sendAndWait: (type, payload) =>
-        new Promise((resolve, reject) => {
-          channel.sendMessage(type, payload, (error) => (error ? reject(error) : resolve()));
-        }),
-      sendAccepted: (type, payload) =>
-        new Promise((resolve, reject) => {
-          channel.sendMessage(type, payload, (error) => (error ? reject(error) : resolve()));
-        }),
-      close() {},
-    };
-  },
-});
-
-module.exports = {
-  smartipc,
-  plain,
-  child_process: childProcess('json'),
-  'child_process-advanced': childProcess('advanced'),
-};
+module.exports = { peers, problemOf, versionOf };
