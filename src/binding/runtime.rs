@@ -11,6 +11,8 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
+use crate::ipc::transport::BLOCKING_THREADS;
+
 /// How long running blocking calls may hold up the end.
 const SHUTDOWN: Duration = Duration::from_secs(2);
 
@@ -52,8 +54,7 @@ impl Lease {
         }
         let runtime = Builder::new_current_thread()
             .enable_all()
-            // Nothing that blocks without a bound runs there: files, locks, names.
-            .max_blocking_threads(1)
+            .max_blocking_threads(BLOCKING_THREADS)
             .thread_name("smartipc-work")
             .build()?;
         let handle = runtime.handle().clone();

@@ -23,6 +23,10 @@ use super::options::ServerOptions;
 #[cfg(unix)]
 pub use released::Released;
 
+/// Threads for calls that block, at most: one for files and locks, which take
+/// no time, and one for looking up host names, which may take very long.
+pub const BLOCKING_THREADS: usize = 2;
+
 /// Who is on the other end, as the kernel says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Credentials {

@@ -1,16 +1,24 @@
 //! TCP.
 
 use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 
 use super::{Bound, Listener, Stream};
 use crate::ipc::endpoint::Address;
 use crate::ipc::error::Error;
 
+/// One look-up at a time. A silent name server holds a look-up up for half a
+/// minute, and binding a socket path must find a thread meanwhile; a look-up that
+/// nobody waits for any more goes on, so the thread keeps the permit, not the caller.
+static LOOK_UPS: Semaphore = Semaphore::const_new(super::BLOCKING_THREADS - 1);
+
 pub(super) async fn listen(host: &str, port: u16, no_delay: bool) -> Result<Bound, Error> {
     // tokio sets SO_REUSEADDR, so a restart does not wait for TIME_WAIT.
-    let listener = TcpListener::bind((host, port))
+    let listener = async { TcpListener::bind(&*resolve(host, port).await?).await }
         .await
         .map_err(|error| Error::os(&error, format_args!("Cannot listen on {host}:{port}")))?;
     let port = listener
@@ -37,8 +45,77 @@ pub(super) async fn accept(listener: &TcpListener, no_delay: bool) -> io::Result
 }
 
 pub(super) async fn connect(host: &str, port: u16, no_delay: bool) -> io::Result<Stream> {
-    let stream = TcpStream::connect((host, port)).await?;
+    let stream = TcpStream::connect(&*resolve(host, port).await?).await?;
     // A peer that has gone already shows up when reading.
     let _ = stream.set_nodelay(no_delay);
     Ok(Stream::Tcp(stream))
+}
+
+/// The addresses of a host. Those that are written out are not looked up.
+async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    if let Ok(address) = host.parse() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let host = host.to_owned();
+    look_up(move || Ok((host.as_str(), port).to_socket_addrs()?.collect())).await
+}
+
+/// Runs what may block for long.
+async fn look_up<T: Send + 'static>(
+    call: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let permit = LOOK_UPS.acquire().await.map_err(io::Error::other)?;
+    spawn_blocking(move || {
+        let _permit = permit;
+        call()
+    })
+    .await
+    .map_err(io::Error::other)?
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn look_ups_leave_a_thread_for_binding() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .max_blocking_threads(crate::ipc::transport::BLOCKING_THREADS)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let (silence, end) = mpsc::channel::<()>();
+        let stuck = runtime.spawn(look_up(move || {
+            let _ = end.recv();
+            Ok(())
+        }));
+        // Given up: its caller is gone, its thread is not.
+        let abandoned = runtime.spawn(look_up(|| Ok(())));
+        runtime.block_on(async {
+            tokio::task::yield_now().await;
+            abandoned.abort();
+            let waiting: Vec<_> = (0..10)
+                .map(|_| tokio::spawn(resolve("localhost", 1)))
+                .collect();
+            let bound = tokio::time::timeout(Duration::from_secs(10), spawn_blocking(|| true));
+            assert!(matches!(bound.await, Ok(Ok(true))));
+            assert!(!stuck.is_finished());
+            drop(silence);
+            for looked_up in waiting {
+                assert!(looked_up.await.is_ok_and(|found| found.is_ok()));
+            }
+        });
+    }
+
+    #[tokio::test]
+    async fn addresses_are_not_looked_up() {
+        let _all = LOOK_UPS.acquire().await;
+        for host in ["127.0.0.1", "::1"] {
+            let found = tokio::time::timeout(Duration::from_secs(10), resolve(host, 1)).await;
+            assert!(matches!(found, Ok(Ok(found)) if found.len() == 1), "{host}");
+        }
+    }
 }
