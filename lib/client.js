@@ -128,10 +128,13 @@ class IpcClient extends Streaming {
     const idle = this._state === 'idle' || this._state === 'ended';
     this._become(idle ? 'ended' : 'leaving');
     if (idle) return;
-    // Work that has been queued in this turn still counts as under way.
-    this.flush();
-    await this._settles((op) => native.close(this._number, op, waiting));
-    this._become('ended');
+    try {
+      // Work that has been queued in this turn still counts as under way.
+      this.flush();
+      await this._settles((op) => native.close(this._number, op, waiting));
+    } finally {
+      this._become('ended');
+    }
   }
 
   /** Sends a message that nobody answers. */

@@ -2,7 +2,7 @@
 
 const native = require('../native');
 const { Emitter } = require('./emitter');
-const { fromNative } = require('./errors');
+const { fromNative, IpcError } = require('./errors');
 const { endpoints, registry } = require('./mailbox');
 
 /** Types and topics with a number; others are passed as text each time. */
@@ -71,7 +71,14 @@ class NativeEndpoint extends Emitter {
     return new Promise((resolve, reject) => {
       this._ops.set(op, { resolve, reject });
       this._updateKeepAlive();
-      const failed = call(op);
+      let failed;
+      try {
+        failed = call(op);
+      } catch (cause) {
+        this._ops.delete(op);
+        this._errors++;
+        reject(new IpcError('IPC_ERR_INTERNAL', 'A bug in smartipc-native; please report it', { cause }));
+      }
       if (typeof failed === 'string') {
         this._ops.delete(op);
         reject(fromNative(failed));

@@ -89,10 +89,13 @@ class IpcServer extends Streaming {
   async _stop(waiting) {
     if (this._state !== 'running') return;
     this._state = 'stopping';
-    this.flush();
-    await this._settles((op) => native.close(this._number, op, waiting));
-    this._state = 'stopped';
-    this._updateKeepAlive();
+    try {
+      this.flush();
+      await this._settles((op) => native.close(this._number, op, waiting));
+    } finally {
+      this._state = 'stopped';
+      this._updateKeepAlive();
+    }
     this._emit('stop');
   }
 

@@ -58,6 +58,7 @@ export interface IIpcMetrics {
  * - `incompatible`: no common protocol version.
  * - `refused`: the registration was refused for another reason.
  * - `yielded`: the hub has given its path to a server, which is about to listen.
+ * - `internal_error`: a bug of this library on this side; please report it.
  */
 export type IpcCloseReason =
   | 'local'
@@ -84,5 +85,6 @@ export type IpcCloseReason =
   | 'idle_timeout'
   | 'incompatible'
   | 'refused'
-  | 'yielded';
+  | 'yielded'
+  | 'internal_error';
 

@@ -20,6 +20,7 @@ use super::mailbox::{Mailbox, MAX_RECORDS, PREFIX, RECORD};
 use super::options::{JsClientOptions, JsServerOptions};
 use super::pack::describe_error;
 use super::runtime::Lease;
+use crate::ipc::bug;
 use crate::ipc::client::{Call, ConnectOptions};
 use crate::ipc::frame::{Body, Encoding, Failure};
 use crate::ipc::notice::{Notice, Sink};
@@ -97,11 +98,15 @@ pub fn open_mailbox(env: Env, bell: Function<'_, (), ()>, event_loop: bool) -> R
     let own = mailbox.clone();
     // Added after the bell, so it runs before Node takes the bell away.
     env.add_env_cleanup_hook(number, move |number| {
-        own.close();
-        endpoint::remove_all(&Arc::downgrade(&own));
+        let _ = bug::contain(|| {
+            own.close();
+            endpoint::remove_all(&Arc::downgrade(&own));
+        });
         // Dropping the last lease ends and joins the I/O thread.
-        let open = MAILBOXES.with_borrow_mut(|all| all.remove(&number));
-        drop(open);
+        let _ = bug::contain(|| {
+            let open = MAILBOXES.with_borrow_mut(|all| all.remove(&number));
+            drop(open);
+        });
     })?;
     if event_loop {
         start_event_loop(env, &bell, number, &mailbox)?;
@@ -463,7 +468,8 @@ pub fn probe(mailbox: u32, options: JsClientOptions, timeout: u32) -> Result<u32
     };
     let until = Instant::now() + limit(timeout).unwrap_or(LONGEST);
     let probing = runtime.spawn(async move {
-        let result = crate::ipc::client::probe(&address, until).await;
+        let looking = bug::contained(crate::ipc::client::probe(&address, until)).await;
+        let result = looking.and_then(|found| found);
         post.notify(0, Notice::Settled { op: 0, result });
     });
     PROBES.with_borrow_mut(|probes| probes.insert(number, probing.abort_handle()));

@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use super::mailbox::Mailbox;
 use super::pack;
+use crate::ipc::bug;
 use crate::ipc::notice::{ConnId, Notice, Sink};
 use crate::ipc::poller::Poller;
 use crate::ipc::proto::{IdHasher, Session};
@@ -126,11 +127,17 @@ impl Sink for Post {
 
     fn deliver(&self, conn: ConnId, notices: &mut Vec<Notice>) {
         let mut names = self.names.lock();
+        let mut lost = false;
         self.mailbox.post(self.number, |batches| {
             for notice in notices.drain(..) {
-                pack::pack(batches, &mut names, conn, notice);
+                lost |= !pack::pack(batches, &mut names, conn, notice);
             }
         });
+        drop(names);
+        // What the peer has said can't be made good: its driver ends the connection.
+        if lost && conn != 0 {
+            std::panic::resume_unwind(Box::new(bug::TEXT));
+        }
     }
 }
 

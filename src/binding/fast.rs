@@ -5,7 +5,6 @@
 //! rarely a text. Each callback catches panics, as `catch_unwind` does.
 
 use std::ffi::CStr;
-use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr;
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use super::mailbox::{Batch, Extra, PREFIX, RECORD};
 use super::pack::describe_error;
 use super::streams;
 use super::value::{self, Arguments, JsPayload};
+use crate::ipc::bug;
 use crate::ipc::client::{Call, Taken};
 use crate::ipc::error::{Error, ErrorCode};
 use crate::ipc::frame::{Body, Encoding};
@@ -75,15 +75,7 @@ unsafe extern "C" fn enter<C: Callback>(
 ) -> sys::napi_value {
     // SAFETY: Node-API called us with them.
     let args = unsafe { Arguments::of(env, info) };
-    catch_unwind(AssertUnwindSafe(|| C::call(&args))).unwrap_or_else(|_| {
-        failure(
-            env,
-            &Error::local(
-                ErrorCode::Internal,
-                "A bug in smartipc-native; please report it",
-            ),
-        )
-    })
+    bug::contain(|| C::call(&args)).unwrap_or_else(|error| failure(env, &error))
 }
 
 fn failure(env: sys::napi_env, error: &Error) -> sys::napi_value {

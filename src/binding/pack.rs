@@ -6,7 +6,9 @@ use serde_json::json;
 
 use super::endpoint::NameTable;
 use super::mailbox::{Batch, Batches, Extra};
+use crate::ipc::bug;
 use crate::ipc::error::Error;
+use crate::ipc::faults;
 use crate::ipc::frame::{Body, Encoding};
 use crate::ipc::notice::{ConnId, Connected, Notice};
 use crate::ipc::proto::Event;
@@ -41,9 +43,40 @@ const NAME_IN_EXTRAS: u32 = 0x8000_0000;
 /// keeps a large text alive.
 const LONG_TEXT: usize = 32 * 1024;
 
-/// Appends one notice.
-pub(super) fn pack(batches: &mut Batches, names: &mut NameTable, conn: ConnId, notice: Notice) {
+/// Appends one notice. A bug on the way leaves the batch as it was, but for the
+/// failure of the call that the notice would have settled; false if there is none.
+pub(super) fn pack(
+    batches: &mut Batches,
+    names: &mut NameTable,
+    conn: ConnId,
+    notice: Notice,
+) -> bool {
     let batch = batches.next();
+    let written = batch.heads.len();
+    let settles = settles(&notice);
+    let Err(error) = bug::contain(|| append(batch, names, conn, notice)) else {
+        return true;
+    };
+    batch.heads.truncate(written);
+    let body = error_body(&error, None);
+    if let Some((kind, op)) = settles {
+        record(batch, kind, conn, op, 0, &body);
+    }
+    record(batch, FAULT, conn, 0, 0, &body);
+    settles.is_some()
+}
+
+/// The call that a notice settles, and the record that fails it.
+fn settles(notice: &Notice) -> Option<(u32, u32)> {
+    match notice {
+        Notice::Settled { op, .. } => Some((SETTLED, *op)),
+        Notice::Event(Event::Response { id, .. } | Event::Failed { id, .. }) => Some((FAILED, *id)),
+        _ => None,
+    }
+}
+
+fn append(batch: &mut Batch, names: &mut NameTable, conn: ConnId, notice: Notice) {
+    faults::bug("pack");
     match notice {
         Notice::Event(event) => pack_event(batch, names, conn, event),
         Notice::Connected(connected) => {

@@ -1,5 +1,6 @@
 //! Why a connection ended. Every close has exactly one reason.
 
+use super::bug;
 use super::error::{Error, ErrorCode};
 
 /// Declares the reasons once: variant, public text, wire number, meaning.
@@ -85,6 +86,8 @@ close_reasons! {
     Refused = 24, "refused";
     /// The hub has given its path to a server; the server is about to listen.
     Yielded = 25, "yielded";
+    /// A bug of this library on this side; what it cost is this connection.
+    InternalError = 26, "internal_error";
 }
 
 impl CloseReason {
@@ -142,6 +145,7 @@ impl CloseReason {
                 ErrorCode::MaxConnections,
                 "Failed to register: the server serves as many clients as it may",
             ),
+            CloseReason::InternalError => bug::error(),
             other => Error::io(
                 ErrorCode::ConnectionLost,
                 format!("The connection was lost ({})", other.as_str()),

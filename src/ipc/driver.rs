@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use tokio::time::{sleep_until, Instant};
 
+use super::bug;
+use super::faults;
 use super::link::Link;
 use super::poller::{Deliver, Polled, Poller};
 use super::proto::Event;
@@ -11,7 +13,7 @@ use super::proto::Event;
 /// Runs a link until it is closed and written out. `deliver` takes the events;
 /// the last one is [`Event::Closed`].
 pub async fn run(link: Arc<Link>, mut deliver: impl FnMut(&Arc<Link>, &mut Vec<Event>)) {
-    drive(&link, &mut deliver, |_| false).await;
+    watch(&link, &mut deliver, |_| false).await;
     link.shut();
 }
 
@@ -26,7 +28,7 @@ pub(super) async fn register(
         return run(link, deliver).await;
     };
     let mut adopted_as = None;
-    drive(&link, &mut deliver, |link| {
+    watch(&link, &mut deliver, |link| {
         let key = link.is_settled().then(|| poller.reserve()).flatten();
         adopted_as = key.filter(|key| link.hand_over(poller.clone(), *key));
         adopted_as.is_some()
@@ -35,6 +37,21 @@ pub(super) async fn register(
     match adopted_as {
         Some(key) => poller.adopt(key, Polled::new(link, deliver)),
         None => link.shut(),
+    }
+}
+
+/// Drives a link; a bug on the way costs this connection alone.
+async fn watch(
+    link: &Arc<Link>,
+    deliver: &mut impl FnMut(&Arc<Link>, &mut Vec<Event>),
+    leave: impl FnMut(&Arc<Link>) -> bool,
+) {
+    if bug::contained(drive(link, deliver, leave)).await.is_err() {
+        let _ = bug::contain(|| {
+            let mut events = Vec::new();
+            link.give_up(&mut events);
+            hand(link, &mut events, deliver);
+        });
     }
 }
 
@@ -78,6 +95,7 @@ async fn drive(
         }
         drop(stream);
         loop {
+            faults::bug("driver");
             let more = link.pump(&mut events);
             hand(link, &mut events, deliver);
             if !more {

@@ -1,4 +1,4 @@
-//! Injected faults for tests: short reads and writes, and errno of choice.
+//! Injected faults for tests: short reads and writes, errno of choice, panics.
 //!
 //! Without the `faults` feature every function here is nothing at all. With it,
 //! a test sets a [`Plan`] for the whole process and the transports follow it.
@@ -23,6 +23,8 @@ mod disabled {
     pub(super) fn accept() -> io::Result<()> {
         Ok(())
     }
+
+    pub(super) fn bug(_: &str) {}
 }
 
 #[cfg(not(feature = "faults"))]
@@ -50,6 +52,12 @@ pub(super) fn accept() -> io::Result<()> {
     source::accept()
 }
 
+/// A place where the plan may have a panic.
+#[inline]
+pub(crate) fn bug(place: &str) {
+    source::bug(place);
+}
+
 #[cfg(feature = "faults")]
 mod enabled {
     use std::io;
@@ -68,6 +76,8 @@ mod enabled {
         pub accept_errors: Vec<i32>,
         /// The errno of the next write.
         pub write_error: Option<i32>,
+        /// Where the next panic is, once.
+        pub bug_at: Option<&'static str>,
         /// Makes the sequence repeatable; print it when a test fails.
         pub seed: u64,
     }
@@ -131,6 +141,17 @@ mod enabled {
         {
             Some(errno) => Err(io::Error::from_raw_os_error(errno)),
             None => Ok(()),
+        }
+    }
+
+    // What it is for.
+    #[allow(clippy::panic)]
+    pub(super) fn bug(place: &str) {
+        let here = lock()
+            .as_mut()
+            .and_then(|(plan, _)| plan.bug_at.take_if(|at| *at == place));
+        if let Some(place) = here {
+            panic!("injected at {place}");
         }
     }
 }

@@ -14,6 +14,7 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
+use super::bug;
 use super::close::CloseReason;
 use super::poller::{LinkKey, Poller};
 use super::proto::{Event, Session};
@@ -224,6 +225,20 @@ impl Link {
         }
         core.session.take_events(events);
         more
+    }
+
+    /// Ends the connection because of a bug, and tells what that has ended.
+    pub(super) fn give_up(&self, events: &mut Vec<Event>) {
+        self.fall();
+        self.plan(events);
+    }
+
+    /// Ends the connection because of a bug; its driver tells.
+    pub(super) fn fall(&self) {
+        self.with(|session, _| {
+            session.count_error();
+            session.close(CloseReason::InternalError, bug::TEXT);
+        });
     }
 
     /// Closes the socket.

@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub(crate) mod bug;
 pub mod client;
 pub mod close;
 pub mod driver;

@@ -11,7 +11,9 @@ use std::fmt;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
+use super::bug;
 use super::close::CloseReason;
+use super::faults;
 use super::link::{now, Link};
 use super::proto::Event;
 
@@ -61,13 +63,41 @@ impl Polled {
     /// Reads a bounded amount, lets time pass, writes, and tells what happened.
     /// Called when the socket is ready or the deadline of the plan has come.
     pub fn pump(&mut self, events: &mut Vec<Event>) -> Plan {
-        self.link.pump(events);
-        self.tell(events);
-        self.settle(events)
+        self.contained(events, |this, events| {
+            faults::bug("driver");
+            this.link.pump(events);
+            this.tell(events);
+            this.settled(events)
+        })
     }
 
     /// Tells what happened without reading, and says what to wait for.
     pub fn settle(&mut self, events: &mut Vec<Event>) -> Plan {
+        self.contained(events, Self::settled)
+    }
+
+    /// A bug on the way costs this connection alone.
+    fn contained(
+        &mut self,
+        events: &mut Vec<Event>,
+        step: fn(&mut Self, &mut Vec<Event>) -> Plan,
+    ) -> Plan {
+        if let Ok(plan) = bug::contain(|| step(self, events)) {
+            return plan;
+        }
+        events.clear();
+        let _ = bug::contain(|| {
+            self.link.give_up(events);
+            self.tell(events);
+        });
+        events.clear();
+        Plan {
+            done: true,
+            ..Plan::default()
+        }
+    }
+
+    fn settled(&mut self, events: &mut Vec<Event>) -> Plan {
         for _ in 0..ROUNDS {
             let plan = self.link.plan(events);
             if events.is_empty() {

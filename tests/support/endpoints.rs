@@ -105,6 +105,8 @@ pub fn fresh_path() -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let dir = std::env::temp_dir().join(format!("smartipc-test-{}-{number}", std::process::id()));
+    // What is left of an earlier run whose process had the same number.
+    let _ = std::fs::remove_dir_all(&dir);
     std::fs::create_dir_all(&dir).unwrap();
     dir.join("s.sock")
 }
@@ -197,6 +199,24 @@ impl EchoServer {
                 return line;
             }
         }
+    }
+}
+
+/// A server that does what the test does, and what it tells.
+pub struct TestServer {
+    pub server: Server,
+    pub told: Told,
+}
+
+pub fn server(options: ServerOptions) -> TestServer {
+    let (sender, notices) = mpsc::channel();
+    let sink = Arc::new(Channel(sender));
+    TestServer {
+        server: Server::new(options, runtime().handle().clone(), sink),
+        told: Told {
+            notices,
+            seen: Vec::new(),
+        },
     }
 }
 

@@ -19,7 +19,6 @@ use std::collections::HashMap;
 use std::ffi::c_int;
 use std::hash::BuildHasherDefault;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
-use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Instant;
@@ -268,21 +267,13 @@ impl EventLoop {
     /// Lets a link do something, and waits for what it then wants.
     fn work(&self, watched: &Watched, step: fn(&mut Polled, &mut Vec<Event>) -> Plan) {
         let mut events = self.events.take();
-        let done = catch_unwind(AssertUnwindSafe(|| {
-            step(&mut watched.polled.borrow_mut(), &mut events)
-        }));
+        let plan = step(&mut watched.polled.borrow_mut(), &mut events);
         events.clear();
         self.events.set(events);
-        match done {
-            Ok(plan) if plan.done => self.remove(watched),
-            Ok(plan) => self.follow(watched, plan),
-            // A bug, which has been printed: it costs this connection alone.
-            Err(_) => {
-                let _ = catch_unwind(AssertUnwindSafe(|| {
-                    watched.polled.borrow_mut().fail("a bug in smartipc-native");
-                }));
-                self.remove(watched);
-            }
+        if plan.done {
+            self.remove(watched);
+        } else {
+            self.follow(watched, plan);
         }
     }
 

@@ -7,8 +7,10 @@ use tokio::time::{sleep, sleep_until, timeout, timeout_at};
 
 use super::attempt::Running;
 use super::{ConnectOptions, Inner, Phase, ServedBy};
+use crate::ipc::bug;
 use crate::ipc::close::CloseReason;
 use crate::ipc::error::{Error, ErrorCode};
+use crate::ipc::faults;
 use crate::ipc::link::{now, Link};
 use crate::ipc::notice::Notice;
 use crate::ipc::proto::Backoff;
@@ -22,14 +24,20 @@ pub(super) const READY_LONGEST: Duration = Duration::from_millis(200);
 /// Makes the first connection and keeps it alive until it ends for good.
 pub(super) async fn supervise(inner: Arc<Inner>, options: ConnectOptions) {
     let work = async {
+        faults::bug("connect");
         match inner.first(options).await {
             Ok(running) => inner.keep(running).await,
             Err(error) => inner.end(&error, None),
         }
     };
-    tokio::select! {
-        () = work => {}
-        () = inner.expire_queued() => {}
+    let supervising = bug::contained(async {
+        tokio::select! {
+            () = work => {}
+            () = inner.expire_queued() => {}
+        }
+    });
+    if let Err(error) = supervising.await {
+        inner.fall(&error);
     }
 }
 
@@ -119,6 +127,7 @@ impl Inner {
                 }
             }
             self.sink.notify(0, Notice::Reconnecting { attempt, delay });
+            faults::bug("reconnect");
             sleep(delay).await;
             match self.attempt_or_host(true).await {
                 Ok(running) => return Ok(running),
@@ -128,6 +137,20 @@ impl Inner {
                     }
                 }
             }
+        }
+    }
+
+    /// Nobody looks after the connection any more, because of a bug.
+    fn fall(&self, error: &Error) {
+        let reconnecting = self.state().phase == Phase::Reconnecting;
+        let notice = if reconnecting {
+            Notice::GaveUp(error.clone())
+        } else {
+            Notice::Fault(error.clone())
+        };
+        self.end(error, Some(notice));
+        if let Some(link) = self.link() {
+            link.fall();
         }
     }
 

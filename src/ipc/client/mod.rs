@@ -17,8 +17,10 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
+use super::bug;
 use super::close::CloseReason;
 use super::error::{Error, ErrorCode};
+use super::faults;
 use super::hub::Hub;
 use super::link::Link;
 use super::notice::{ConnId, Notice, Op, Sink};
@@ -210,13 +212,24 @@ impl Client {
         let closed = Error::local(ErrorCode::Disconnected, "The client was disconnected");
         inner.give_up(&closed);
         self.inner.runtime.spawn(async move {
-            if let Some(link) = link {
-                inner.leave(&link, waiting).await;
+            let leaving = bug::contained(async {
+                faults::bug("disconnect");
+                if let Some(link) = &link {
+                    inner.leave(link, waiting).await;
+                }
+                if let Some(hub) = hub {
+                    hub.close().await;
+                }
+            });
+            let result = leaving.await;
+            if let Err(error) = &result {
+                bug::report(&*inner.sink, error);
+                inner.state().phase = Phase::Idle;
+                if let Some(link) = &link {
+                    link.fall();
+                }
             }
-            if let Some(hub) = hub {
-                hub.close().await;
-            }
-            inner.sink.notify(0, Notice::Settled { op, result: Ok(()) });
+            inner.sink.notify(0, Notice::Settled { op, result });
         });
     }
 

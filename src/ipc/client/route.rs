@@ -7,8 +7,10 @@ use tokio::sync::oneshot;
 
 use super::attempt::{Cause, Failed};
 use super::{Inner, Phase, ServedBy};
+use crate::ipc::bug;
 use crate::ipc::close::CloseReason;
 use crate::ipc::error::{Error, ErrorCode};
+use crate::ipc::faults;
 use crate::ipc::frame::Welcome;
 use crate::ipc::hub;
 use crate::ipc::link::{now, Link};
@@ -28,7 +30,9 @@ pub(super) struct Route {
 impl Route {
     pub(super) fn on_events(&mut self, link: &Arc<Link>, events: &mut Vec<Event>) {
         let mut notices = Vec::with_capacity(events.len());
-        for event in events.drain(..) {
+        let mut rest = events.drain(..);
+        let mut sort = |event: Event| {
+            faults::bug("event");
             match event {
                 Event::Open(welcome) => {
                     self.conn = self.inner.up(link, *welcome, self.again);
@@ -45,7 +49,12 @@ impl Route {
                 }
                 event => notices.push(Notice::Event(event)),
             }
+        };
+        // A bug in the way of one event must not lose those behind it.
+        while bug::contain(|| rest.by_ref().for_each(&mut sort)).is_err() {
+            link.fall();
         }
+        drop(rest);
         if !notices.is_empty() {
             self.inner.sink.deliver(self.conn, &mut notices);
         }

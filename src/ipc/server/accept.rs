@@ -1,15 +1,17 @@
 //! The accept loop. No error ends it, and no silent peer holds it up.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::time::sleep;
 
 use super::{Inner, Peer};
+use crate::ipc::bug;
 use crate::ipc::close::CloseReason;
 use crate::ipc::driver;
 use crate::ipc::error::Error;
+use crate::ipc::faults;
 use crate::ipc::link::{now, Link};
 use crate::ipc::notice::Notice;
 use crate::ipc::proto::{Event, Session};
@@ -27,12 +29,23 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub(super) async fn run(inner: Arc<Inner>, mut listener: Listener) {
     let weak = Arc::downgrade(&inner);
     drop(inner);
+    while let Err(error) = bug::contained(serve(&weak, &mut listener)).await {
+        let Some(inner) = weak.upgrade() else { return };
+        bug::report(&*inner.sink, &error);
+        drop(inner);
+        sleep(FIRST_PAUSE).await;
+    }
+}
+
+/// Accepts until the server is gone.
+async fn serve(weak: &Weak<Inner>, listener: &mut Listener) {
     let mut pause = None;
     loop {
         let accepted = listener.accept().await;
         let Some(inner) = weak.upgrade() else { return };
         match accepted {
             Ok(stream) => {
+                faults::bug("accept");
                 pause = None;
                 inner.make_room().await;
                 inner.welcome(stream);

@@ -15,9 +15,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
+use super::bug;
 use super::close::CloseReason;
 use super::endpoint::Address;
 use super::error::{Error, ErrorCode};
+use super::faults;
 use super::frame::{Protocol, Registration, Welcome};
 use super::hub;
 use super::link::{now, Link};
@@ -152,13 +154,22 @@ impl Server {
         let inner = self.inner.clone();
         self.inner.runtime.spawn(async move {
             let wanted = || inner.state().phase == Phase::Starting;
-            let result = match hub::listen(&inner.options, wanted).await {
-                Ok(bound) => inner.listening(bound),
-                Err(error) => {
-                    inner.state().phase = Phase::Stopped;
-                    Err(error)
+            let starting = bug::contained(async {
+                faults::bug("start");
+                match hub::listen(&inner.options, wanted).await {
+                    Ok(bound) => inner.listening(bound),
+                    Err(error) => {
+                        inner.state().phase = Phase::Stopped;
+                        Err(error)
+                    }
                 }
-            };
+            });
+            let result = starting.await.unwrap_or_else(|error| {
+                bug::report(&*inner.sink, &error);
+                let _ = bug::contain(|| inner.stop_listening());
+                inner.state().phase = Phase::Stopped;
+                Err(error)
+            });
             inner.sink.notify(0, Notice::Settled { op, result });
         });
         Ok(())
@@ -250,9 +261,7 @@ impl Server {
     /// Closes everything at once, without a word. For an owner that goes away.
     pub fn abandon(&self) {
         self.inner.stop_listening();
-        for link in self.inner.links() {
-            link.with(|session, _| session.close(CloseReason::Local, "the owner has gone"));
-        }
+        self.inner.close_links("the owner has gone");
     }
 }
 
@@ -326,12 +335,24 @@ impl Inner {
         Ok(())
     }
 
+    /// Closes all connections without a word.
+    fn close_links(&self, why: &str) {
+        for link in self.links() {
+            link.with(|session, _| session.close(CloseReason::Local, why));
+        }
+    }
+
     /// Gives up the address. Connections stay.
     fn stop_listening(&self) {
         let mut state = self.state();
         // The file first: while we still listen nobody can take it for stale.
         #[cfg(unix)]
-        drop(state.guard.take());
+        {
+            let guard = state.guard.take();
+            if let Err(error) = bug::contain(|| drop(guard)) {
+                bug::report(&*self.sink, &error);
+            }
+        }
         if let Some(task) = state.accepting.take() {
             task.abort();
         }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{Inner, Phase, Server, FLUSH_AT};
+use crate::ipc::bug;
 use crate::ipc::close::CloseReason;
 use crate::ipc::error::{Error, ErrorCode};
+use crate::ipc::faults;
 use crate::ipc::frame::{Body, Failure, Frame, Id};
 use crate::ipc::link::{now, Link};
 use crate::ipc::notice::{ConnId, Notice};
@@ -53,7 +55,9 @@ impl Inner {
             (registered, state.phase == Phase::Stopping)
         };
         let mut notices = Vec::with_capacity(events.len());
-        for event in events.drain(..) {
+        let mut rest = events.drain(..);
+        let mut sort = |event: Event| {
+            faults::bug("event");
             match event {
                 Event::Register(registration) => self.on_register(conn, link, *registration),
                 Event::Probed { alive } => self.on_probed(conn, alive),
@@ -78,7 +82,12 @@ impl Inner {
                 }
                 event => notices.push(Notice::Event(event)),
             }
+        };
+        // A bug in the way of one event must not lose those behind it.
+        while bug::contain(|| rest.by_ref().for_each(&mut sort)).is_err() {
+            link.fall();
         }
+        drop(rest);
         self.hand_over(conn, &mut notices);
         self.flush_dirty();
     }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use super::{Inner, Phase, Server};
+use crate::ipc::bug;
 use crate::ipc::close::CloseReason;
+use crate::ipc::faults;
 use crate::ipc::link::Link;
 use crate::ipc::notice::{ConnId, Notice, Op};
 
@@ -39,13 +41,21 @@ impl Server {
         }
         inner.stop_listening();
         self.inner.runtime.spawn(async move {
-            let _ = timeout(GRACE, idle(|| inner.links(), waiting)).await;
-            for link in inner.links() {
-                link.leave(CloseReason::ServerStopping, "the server is stopping");
+            let stopping = bug::contained(async {
+                faults::bug("stop");
+                let _ = timeout(GRACE, idle(|| inner.links(), waiting)).await;
+                for link in inner.links() {
+                    link.leave(CloseReason::ServerStopping, "the server is stopping");
+                }
+                let _ = timeout(TOLD_WITHIN, inner.emptied()).await;
+            });
+            let result = stopping.await;
+            if let Err(error) = &result {
+                bug::report(&*inner.sink, error);
+                let _ = bug::contain(|| inner.close_links("stopped after a bug"));
             }
-            let _ = timeout(TOLD_WITHIN, inner.emptied()).await;
             inner.state().phase = Phase::Stopped;
-            inner.sink.notify(0, Notice::Settled { op, result: Ok(()) });
+            inner.sink.notify(0, Notice::Settled { op, result });
         });
     }
 

@@ -107,6 +107,7 @@ impl SocketGuard {
 
 impl Drop for SocketGuard {
     fn drop(&mut self) {
+        crate::ipc::faults::bug("unbind");
         // The lock, a field, goes after this.
         let _ = self.remove();
     }
