@@ -1,0 +1,89 @@
+'use strict';
+
+const fs = require('fs');
+
+/** How a call may fail where peers are killed, stand still and time out. */
+const EXPECTED = new Set([
+  'IPC_ERR_ABORTED',
+  'IPC_ERR_BACKPRESSURE',
+  'IPC_ERR_CONNECTION_LOST',
+  'IPC_ERR_DISCONNECTED',
+  'IPC_ERR_HEARTBEAT_TIMEOUT',
+  'IPC_ERR_REGISTRATION',
+  'IPC_ERR_STREAM_CANCELLED',
+  'IPC_ERR_TIMEOUT',
+  'IPC_ERR_TOO_MANY_STREAMS',
+  'IPC_ERR_UNKNOWN_CLIENT',
+]);
+/** Longer than any call here may take. */
+const STUCK = 45_000;
+
+/** Every call that was made, until it has settled. */
+class Account {
+  constructor() {
+    this.made = 0;
+    this.resolved = 0;
+    this.failed = new Map();
+    this.open = new Map();
+    this.wrong = [];
+  }
+
+  /**
+   * Enters a call; resolves with what it did, or undefined if it failed as it may.
+   *
+   * @param {string} what
+   * @param {Promise<any>} promise
+   */
+  async call(what, promise) {
+    const number = this.made++;
+    this.open.set(number, { what, since: Date.now() });
+    try {
+      const result = await promise;
+      this.resolved++;
+      return result;
+    } catch (error) {
+      this.failed.set(error.code, (this.failed.get(error.code) || 0) + 1);
+      if (!EXPECTED.has(error.code)) this.say(`${what}: ${error.stack}`);
+      return undefined;
+    } finally {
+      this.open.delete(number);
+    }
+  }
+
+  /** Notes what must not be. */
+  say(what) {
+    if (this.wrong.length < 10) this.wrong.push(what);
+  }
+
+  /** What this process holds, and what went wrong in it. */
+  async sample(endpoint) {
+    global.gc();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    global.gc();
+    for (const { what, since } of this.open.values()) {
+      if (Date.now() - since > STUCK) this.say(`${what} has not settled in ${STUCK} ms`);
+    }
+    const { metrics, connectedClients = 0 } = endpoint === undefined ? { metrics: {} } : endpoint.getStats();
+    const failed = [...this.failed.values()].reduce((sum, count) => sum + count, 0);
+    if (this.made !== this.resolved + failed + this.open.size) this.say('calls are not accounted for');
+    return {
+      rss: Math.round(process.memoryUsage().rss / 1024),
+      // Clients come and go; what they leave is what counts.
+      descriptors: held('fd') - connectedClients,
+      threads: held('task'),
+      pending: this.open.size,
+      queued: metrics.queuedBytes,
+      requestsPending: metrics.requestsPending,
+      made: this.made,
+      failed: Object.fromEntries(this.failed),
+      closeReasons: metrics.closeReasons,
+      wrong: this.wrong,
+    };
+  }
+}
+
+function held(what) {
+  return fs.existsSync('/proc/self') ? fs.readdirSync(`/proc/self/${what}`).length : 0;
+}
+
+module.exports = { Account };
