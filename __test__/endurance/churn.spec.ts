@@ -25,7 +25,7 @@ async function endsWell(t: any, child: any) {
 }
 
 for (const scenario of ['new clients', 'one client']) {
-  test.serial(`${VISITS} × connect and disconnect, ${scenario}: nothing is left of them`, async (t) => {
+  test.serial(`L3: ${VISITS} × connect and disconnect, ${scenario}: nothing is left of them`, async (t) => {
     const socketPath = tempSocket(t);
     const server = runs(t, { scenario: 'server', socketPath });
     await server.report('ready');
@@ -56,7 +56,7 @@ for (const scenario of ['new clients', 'one client']) {
   });
 }
 
-test.serial(`${RESTARTS} × start and stop on one path: no EADDRINUSE, no file left but the lock`, async (t) => {
+test.serial(`X5: ${RESTARTS} × start and stop on one path: no EADDRINUSE, no file left but the lock`, async (t) => {
   const child = runs(t, { scenario: 'start, stop, start', socketPath: tempSocket(t), rounds: RESTARTS });
   const { before, after } = await child.report('stopped', PATIENCE);
   t.is(after, before, 'descriptors');
@@ -64,13 +64,13 @@ test.serial(`${RESTARTS} × start and stop on one path: no EADDRINUSE, no file l
 });
 
 for (const scenario of ['start twice', 'stop twice', 'stop during start']) {
-  test.serial(`${OVERLAPS} × ${scenario}`, async (t) => {
+  test.serial(`X6: ${OVERLAPS} × ${scenario}`, async (t) => {
     await endsWell(t, runs(t, { scenario, socketPath: tempSocket(t), rounds: OVERLAPS }));
   });
 }
 
 for (const scenario of ['connect during disconnect', 'disconnect during connect', 'everything at once']) {
-  test.serial(`${OVERLAPS} × ${scenario}`, async (t) => {
+  test.serial(`X6: ${OVERLAPS} × ${scenario}`, async (t) => {
     const socketPath = tempSocket(t);
     const drawn = seed();
     t.log(`seed ${drawn}`);

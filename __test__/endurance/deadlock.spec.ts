@@ -40,7 +40,7 @@ for (const { count, depth, size } of [
 }
 
 for (const receiver of ['server', 'client'] as const) {
-  test.serial(`a ${receiver} with slow handlers holds back the sender`, async (t) => {
+  test.serial(`L9: a ${receiver} with slow handlers holds back the sender`, async (t) => {
     t.timeout(3 * PATIENCE);
     const socketPath = tempSocket(t);
     const gatePath = tempSocket(t, 'gate.sock');

@@ -37,7 +37,7 @@ async function shop(t: any, options: object = {}) {
   return { socketPath, server, errors, lasting, aborted, gone, visit };
 }
 
-test(`a client killed in its requests, ${KILLS} times, leaves nothing behind`, async (t) => {
+test(`X2: a client killed in its requests, ${KILLS} times, leaves nothing behind`, async (t) => {
   t.timeout(60_000 + KILLS * 3000);
   const { socketPath, server, errors, lasting, aborted, gone, visit } = await shop(t);
   let slowest = 0;
@@ -100,7 +100,7 @@ const INTERVAL = 100;
 const TIMEOUT = 600;
 const heartbeats = { heartbeatInterval: INTERVAL, heartbeatTimeout: TIMEOUT };
 
-test('a client that stands still is given up, and comes back when it goes on', async (t) => {
+test('X3: a client that stands still is given up, and comes back when it goes on', async (t) => {
   const { server, aborted, gone, lasting, visit } = await shop(t, heartbeats);
   const timeouts = recorder();
   server.on('heartbeatTimeout', (clientId, error) => timeouts(clientId, error.code, Date.now()));
@@ -132,7 +132,7 @@ test('a client that stands still is given up, and comes back when it goes on', a
   t.is(gone.calls.length, 1);
 });
 
-test('heartbeatThrowOnTimeout: false keeps a client that stands still', async (t) => {
+test('X3: heartbeatThrowOnTimeout: false keeps a client that stands still', async (t) => {
   const { server, errors, gone, lasting, visit } = await shop(t, { ...heartbeats, heartbeatThrowOnTimeout: false });
   const timeout = once(server, 'heartbeatTimeout');
   const child = await visit();

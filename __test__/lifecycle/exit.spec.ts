@@ -40,13 +40,13 @@ async function repeat(t: any, once: (round: number) => Promise<number>) {
 }
 
 for (const scenario of ['required only', 'server that stops', 'server that stops with clients', 'unref server']) {
-  test.serial(`${EXITS} × ends by itself: ${scenario}`, async (t) => {
+  test.serial(`N1, N2, N5: ${EXITS} × ends by itself: ${scenario}`, async (t) => {
     await repeat(t, () => ends(t, { scenario, socketPath: tempSocket(t) }, { code: 0 }));
   });
 }
 
 for (const scenario of ['client that disconnects', 'disconnects without waiting', 'unref client']) {
-  test.serial(`${EXITS} × ends by itself: ${scenario}`, async (t) => {
+  test.serial(`N4, N5: ${EXITS} × ends by itself: ${scenario}`, async (t) => {
     const { socketPath, server } = await host(t);
     await repeat(t, async () => {
       const left = once(server, 'clientDisconnect');
@@ -58,7 +58,7 @@ for (const scenario of ['client that disconnects', 'disconnects without waiting'
   });
 }
 
-test.serial(`${EXITS} × process.exit(3) in the middle of traffic`, async (t) => {
+test.serial(`N6: ${EXITS} × process.exit(3) in the middle of traffic`, async (t) => {
   const { socketPath, server } = await host(t);
   const begin = seed();
   const random = randomFrom(begin);
@@ -72,7 +72,7 @@ test.serial(`${EXITS} × process.exit(3) in the middle of traffic`, async (t) =>
   t.is(server.getStats().connectedClients, 0);
 });
 
-test.serial(`${EXITS} × process.exit(3) of a process that is both ends of the traffic`, async (t) => {
+test.serial(`N6: ${EXITS} × process.exit(3) of a process that is both ends of the traffic`, async (t) => {
   const begin = seed();
   const random = randomFrom(begin);
   t.log(`seed ${begin}`);
@@ -135,7 +135,7 @@ test.serial(`${EXITS} × what a server sent right before process.exit() arrives`
 });
 
 for (const scenario of ['uncaught in a handler', 'uncaught in an async handler']) {
-  test.serial(`${EXITS} × code 1 and the original stack: ${scenario}`, async (t) => {
+  test.serial(`N7: ${EXITS} × code 1 and the original stack: ${scenario}`, async (t) => {
     await repeat(t, async () => {
       const socketPath = tempSocket(t);
       const child = startChild(t, 'ending', { scenario, socketPath });
@@ -154,7 +154,7 @@ for (const scenario of ['uncaught in a handler', 'uncaught in an async handler']
   });
 }
 
-test.serial(`${EXITS} × code 1 and the original stack: uncaught in a topic handler`, async (t) => {
+test.serial(`N7: ${EXITS} × code 1 and the original stack: uncaught in a topic handler`, async (t) => {
   const { socketPath, server } = await host(t);
   await repeat(t, async () => {
     const child = startChild(t, 'ending', { scenario: 'uncaught in a topic handler', socketPath });
@@ -168,7 +168,7 @@ test.serial(`${EXITS} × code 1 and the original stack: uncaught in a topic hand
   });
 });
 
-test.serial(`${EXITS} × SIGTERM ends a server that does not handle it`, async (t) => {
+test.serial(`N8: ${EXITS} × SIGTERM ends a server that does not handle it`, async (t) => {
   await repeat(t, async () => {
     const child = startChild(t, 'ending', { scenario: 'server, no signal handler', socketPath: tempSocket(t) });
     await child.report('ready');
@@ -181,7 +181,7 @@ test.serial(`${EXITS} × SIGTERM ends a server that does not handle it`, async (
   });
 });
 
-test.serial(`${EXITS} × SIGTERM and a handler that calls stop(): code 0, file removed`, async (t) => {
+test.serial(`N8: ${EXITS} × SIGTERM and a handler that calls stop(): code 0, file removed`, async (t) => {
   await repeat(t, async () => {
     const socketPath = tempSocket(t);
     const child = startChild(t, 'ending', { scenario: 'server that stops on a signal', socketPath });
@@ -200,7 +200,7 @@ test.serial(`${EXITS} × SIGTERM and a handler that calls stop(): code 0, file r
   });
 });
 
-test.serial(`${EXITS} × SIGTERM and a handler that calls disconnect(): code 0`, async (t) => {
+test.serial(`N8: ${EXITS} × SIGTERM and a handler that calls disconnect(): code 0`, async (t) => {
   const { socketPath, server } = await host(t);
   await repeat(t, async () => {
     const child = startChild(t, 'ending', { scenario: 'client that disconnects on a signal', socketPath });
@@ -219,7 +219,7 @@ for (const [scenario, connects] of [
   ['server, no signal handler', false],
   ['client that disconnects on a signal', true],
 ] as const) {
-  test.serial(`stays alive: ${scenario}`, async (t) => {
+  test.serial(`N3, N4: stays alive: ${scenario}`, async (t) => {
     const { socketPath } = await host(t);
     const child = startChild(t, 'ending', { scenario, socketPath: connects ? socketPath : tempSocket(t) });
     await child.report('ready');

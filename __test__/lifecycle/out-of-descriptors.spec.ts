@@ -62,7 +62,7 @@ function flood(t: any, socketPath: string) {
 
 const runs = process.platform === 'win32' ? test.serial.skip : test.serial;
 
-runs(`a server out of descriptors serves its client, tells of it, rests and recovers; ${FLOODS} times`, async (t) => {
+runs(`X10: a server out of descriptors serves its client, tells of it, rests and recovers; ${FLOODS} times`, async (t) => {
   t.timeout(60_000 + FLOODS * 15_000);
   const { socketPath, child, errors } = await scarceServer(t);
   const client = closeAfter(t, SmartIpc.createClient({ id: 'scarce', socketPath }));

@@ -6,7 +6,7 @@ import { PROMPTLY, rounds } from '../support/children/measure.cjs';
 const KILLS = rounds('SERVER_KILLS', 10);
 const CLIENTS = ['first', 'second', 'third'];
 
-test(`a killed server, ${KILLS} times: pending requests fail, clients come back as they were`, async (t) => {
+test(`X1: a killed server, ${KILLS} times: pending requests fail, clients come back as they were`, async (t) => {
   t.timeout(60_000 + KILLS * 5000);
   const socketPath = tempSocket(t);
   const newServer = async () => {

@@ -23,7 +23,7 @@ async function endsWell(t: any, child: any) {
   t.is(code, 0, stderr);
 }
 
-test.serial(`${ROUNDS} × ${WORKERS} threads in traffic are ended at random moments; the main thread's server serves`, async (t) => {
+test.serial(`N10: ${ROUNDS} × ${WORKERS} threads in traffic are ended at random moments; the main thread's server serves`, async (t) => {
   const child = host(t, 'beside the main thread');
   const { served, most, baseline, descriptors } = await child.report('served', PATIENCE);
   if (hasProc) {
@@ -34,14 +34,14 @@ test.serial(`${ROUNDS} × ${WORKERS} threads in traffic are ended at random mome
   t.log(`${served} requests answered on the main thread meanwhile, at most ${most} threads of the library`);
 });
 
-test.serial(`${ROUNDS} × loaded only in threads that end; the main thread lives on, the library's threads don't`, async (t) => {
+test.serial(`N11: ${ROUNDS} × loaded only in threads that end; the main thread lives on, the library's threads don't`, async (t) => {
   const child = host(t, 'only in threads');
   const { most } = await child.report('lived on', PATIENCE);
   if (hasProc) t.true(most > 0 && most <= MOST_THREADS, `${most} threads of the library`);
   await endsWell(t, child);
 });
 
-test.serial('at most two more threads, whatever the number of endpoints', async (t) => {
+test.serial('N17: at most two more threads, whatever the number of endpoints', async (t) => {
   const child = host(t, 'many endpoints', { workers: 30 });
   const { names } = await child.report('open', PATIENCE);
   if (hasProc) t.true(names.length > 0 && names.length <= MOST_THREADS, names.join(', '));

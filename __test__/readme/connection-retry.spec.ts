@@ -36,7 +36,7 @@ test('a client waits for a server that starts later', async (t) => {
   t.deepEqual(await client.request('whoami', {}), { pid });
 });
 
-test('connectRetry alone bridges the same gap', async (t) => {
+test('X7: connectRetry alone bridges the same gap', async (t) => {
   const socketPath = tempSocket(t);
   const client = closeAfter(
     t,
@@ -65,7 +65,7 @@ test('waitForReady alone bridges it too', async (t) => {
   t.deepEqual(await client.request('whoami', {}), { pid });
 });
 
-test('a spent totalTimeout ends the attempts', async (t) => {
+test('X7: a spent totalTimeout ends the attempts', async (t) => {
   const socketPath = tempSocket(t);
   const client = closeAfter(
     t,
@@ -86,7 +86,7 @@ test('a spent totalTimeout ends the attempts', async (t) => {
   t.false(fs.existsSync(socketPath), 'a retrying client must not become the server');
 });
 
-test('maxAttempts ends the attempts', async (t) => {
+test('X7: maxAttempts ends the attempts', async (t) => {
   const socketPath = tempSocket(t);
   const client = closeAfter(
     t,

@@ -53,7 +53,7 @@ test('sendMessage waits above the high-water mark until the peer reads', async (
   t.is(await client.request('echo', 'after them'), 'after them');
 });
 
-test('sendMessage rejects at the cap, and the queue survives it', async (t) => {
+test('L6: sendMessage rejects at the cap, and the queue survives it', async (t) => {
   const { child, client } = await stoppable(t);
   client.on('error', () => {});
   child.kill('SIGSTOP');

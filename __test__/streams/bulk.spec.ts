@@ -45,7 +45,7 @@ async function hashOf(file: string) {
   return sha.digest('hex');
 }
 
-test.serial(`${SIZE / MIB} MiB both ways at once: equal, and no more memory than for a small file`, async (t) => {
+test.serial(`T1: ${SIZE / MIB} MiB both ways at once: equal, and no more memory than for a small file`, async (t) => {
   t.timeout(2 * PATIENCE);
   const dir = folder(t);
   const socketPath = tempSocket(t);
@@ -75,7 +75,7 @@ test.serial(`${SIZE / MIB} MiB both ways at once: equal, and no more memory than
 });
 
 for (const direction of directions) {
-  test.serial(`${direction}: a consumer of ${PACE / MIB} MiB a second has at most ${IN_FLIGHT / MIB} MiB under way`, async (t) => {
+  test.serial(`T2: ${direction}: a consumer of ${PACE / MIB} MiB a second has at most ${IN_FLIGHT / MIB} MiB under way`, async (t) => {
     const ends = await pair(t);
     const { receiver, send } = way(direction, ends);
     const arrived = arrival(receiver);

@@ -14,7 +14,7 @@ function endless() {
   });
 }
 
-bothWays(test, 'the sender cancels: the receiver gets an error of the peer', async (t, { receiver, send, cancelOutgoing }, ends) => {
+bothWays(test, 'T4: the sender cancels: the receiver gets an error of the peer', async (t, { receiver, send, cancelOutgoing }, ends) => {
   const arrived = arrival(receiver);
   const source = endless();
   const sent = failure(() => send(source, { streamId: 'tape' }));
@@ -36,7 +36,7 @@ bothWays(test, 'the sender cancels: the receiver gets an error of the peer', asy
   nothingKept(t, ends);
 });
 
-bothWays(test, 'the receiver cancels by id: the sender gets an error of the peer', async (t, { receiver, send, cancelIncoming }, ends) => {
+bothWays(test, 'T4: the receiver cancels by id: the sender gets an error of the peer', async (t, { receiver, send, cancelIncoming }, ends) => {
   const arrived = arrival(receiver);
   const source = endless();
   const sent = failure(() => send(source));
@@ -55,7 +55,7 @@ bothWays(test, 'the receiver cancels by id: the sender gets an error of the peer
 
 for (const flowing of [false, true]) {
   const when = flowing ? 'in the middle' : 'unread';
-  bothWays(test, `destroy() of a Readable ${when} ends the sender's promise`, async (t, { receiver, send }, ends) => {
+  bothWays(test, `T4: destroy() of a Readable ${when} ends the sender's promise`, async (t, { receiver, send }, ends) => {
     const arrived = arrival(receiver);
     const source = endless();
     const sent = failure(() => send(source));
@@ -68,7 +68,7 @@ for (const flowing of [false, true]) {
     nothingKept(t, ends);
   });
 
-  bothWays(test, `destroy(error) of a Readable ${when} tells the sender the error`, async (t, { receiver, send }, ends) => {
+  bothWays(test, `T4: destroy(error) of a Readable ${when} tells the sender the error`, async (t, { receiver, send }, ends) => {
     const arrived = arrival(receiver);
     const sent = failure(() => send(endless()));
     const [, readable, end] = await arrived;

@@ -131,7 +131,7 @@ bothWays(test, 'the promise waits until the last byte was read, not sent', async
   nothingKept(t, ends);
 });
 
-bothWays(test, 'a stream nobody reads stays open until it is destroyed', async (t, { receiver, send }, ends) => {
+bothWays(test, 'T8: a stream nobody reads stays open until it is destroyed', async (t, { receiver, send }, ends) => {
   const arrived = arrival(receiver);
   const sent = send([noise(5 * MIB)]);
   const [, readable, end] = await arrived;

@@ -46,7 +46,7 @@ async function nothingOpen(t: any, dir: string) {
 
 // Sending ----------------------------------------------------------------------------
 
-bothWays(test, 'what is no file is refused before anything is opened at the receiver', async (t, { receiver, sendFile }, ends) => {
+bothWays(test, 'T11: what is no file is refused before anything is opened at the receiver', async (t, { receiver, sendFile }, ends) => {
   const dir = tempDir(t);
   const streams = arrivals(receiver);
   const cases: [string, string][] = [
@@ -94,7 +94,7 @@ bothWays(test, 'a link to a file is followed', async (t, { receiver, sendFile })
 });
 
 for (const change of ['grows', 'shrinks', 'is emptied']) {
-  bothWays(test, `a file that ${change} while it is sent is IPC_ERR_FILE_CHANGED at both ends`, async (t, { receiver, sendFile }, ends) => {
+  bothWays(test, `T11: a file that ${change} while it is sent is IPC_ERR_FILE_CHANGED at both ends`, async (t, { receiver, sendFile }, ends) => {
     const dir = tempDir(t);
     const file = path.join(dir, 'log.bin');
     fs.writeFileSync(file, noise(4 * MIB));
@@ -280,7 +280,7 @@ const runsIf = (possible: boolean, why: string) => (title: string, body: (t: any
 const mountable = onLinux && isRoot && spawnSync('sh', ['-c', 'd=$(mktemp -d) && mount -t tmpfs -o size=64k none "$d" && umount "$d"; s=$?; rmdir "$d"; exit $s']).status === 0;
 
 for (const direction of directions) {
-  runsIf(mountable, 'no right to mount')(`${direction}: a full disk is ENOSPC at both ends, and nothing of it stays`, async (t) => {
+  runsIf(mountable, 'no right to mount')(`X13: ${direction}: a full disk is ENOSPC at both ends, and nothing of it stays`, async (t) => {
     const disk = tempDir(t);
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'none', disk]);
     t.teardown(() => execFileSync('umount', [disk]));
@@ -327,7 +327,7 @@ runsIf(hasPrlimit, 'no prlimit')('a file larger than a process may write is EFBI
 });
 
 const otherUser = isRoot && spawnSync('setpriv', ['--version']).status === 0 ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] : [];
-runsIf(process.platform !== 'win32' && (!isRoot || otherUser.length > 0), 'root without setpriv')('a file that may not be read is EACCES, and so is a folder that may not be written to', async (t) => {
+runsIf(process.platform !== 'win32' && (!isRoot || otherUser.length > 0), 'root without setpriv')('T11: a file that may not be read is EACCES, and so is a folder that may not be written to', async (t) => {
   const ends = await pair(t, { server: { socketMode: 0o666 } });
   const streams = arrivals(ends.server);
   const dir = tempDir(t);

@@ -57,7 +57,7 @@ bothWays(test, 'a file of 40 MiB, and any chunk size', async (t, { receiver, sen
   }
 });
 
-test('many files one after the other leave no descriptor', async (t) => {
+test('T11: many files one after the other leave no descriptor', async (t) => {
   const ends = await pair(t);
   const dir = tempDir(t);
   savesTo(ends.server, (info) => path.join(dir, 'saved'));

@@ -115,7 +115,7 @@ test('a client that never gets a connection rejects its streams', async (t) => {
 // A process that dies -------------------------------------------------------------------
 
 for (const role of ['receiver', 'sender']) {
-  test(`the server is killed in the middle: the client, its ${role === 'receiver' ? 'sender' : 'receiver'}, settles, reconnects and streams again`, async (t) => {
+  test(`T7: the server is killed in the middle: the client, its ${role === 'receiver' ? 'sender' : 'receiver'}, settles, reconnects and streams again`, async (t) => {
     t.timeout(60_000);
     const socketPath = tempSocket(t);
     const start = async () => {
@@ -160,7 +160,7 @@ for (const role of ['receiver', 'sender']) {
   });
 }
 
-test('clients killed in the middle leave the server nothing, and their files no half', async (t) => {
+test('T7: clients killed in the middle leave the server nothing, and their files no half', async (t) => {
   t.timeout(60_000);
   const socketPath = tempSocket(t);
   const dir = tempDir(t);

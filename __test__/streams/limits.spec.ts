@@ -9,7 +9,7 @@ const held = { maxConcurrentStreams: 2 };
 // Whichever side has the limit, and whether it sends or receives.
 for (const side of ['server', 'client', 'both']) {
   for (const direction of directions) {
-    test(`${direction}: a limit of 2 at the ${side === 'both' ? 'ends' : side} refuses the third and lets two finish`, async (t) => {
+    test(`T3: ${direction}: a limit of 2 at the ${side === 'both' ? 'ends' : side} refuses the third and lets two finish`, async (t) => {
       const ends = await pair(t, { [side]: held });
       const { receiver, send } = way(direction, ends);
       const streams = arrivals(receiver);
@@ -33,7 +33,7 @@ for (const side of ['server', 'client', 'both']) {
   }
 }
 
-test('the limit is one for each direction', async (t) => {
+test('T3: the limit is one for each direction', async (t) => {
   const ends = await pair(t, { both: { maxConcurrentStreams: 1 } });
   const open = directions.map((direction) => {
     const { receiver, send } = way(direction, ends);
@@ -50,7 +50,7 @@ test('the limit is one for each direction', async (t) => {
   nothingKept(t, ends);
 });
 
-test('the limit is one for each connection', async (t) => {
+test('T3: the limit is one for each connection', async (t) => {
   const { SmartIpc } = await import('@push.rocks/smartipc');
   const { closeAfter } = await import('../support/helpers.cjs');
   const ends = await pair(t, { both: { maxConcurrentStreams: 1 } });
@@ -152,7 +152,7 @@ test('both directions and different clients may use the same name', async (t) =>
 
 // Nobody listens ----------------------------------------------------------------------
 
-bothWays(test, 'without a listener a stream is refused at once', async (t, { receiver, send, sendFile }, ends) => {
+bothWays(test, 'T8: without a listener a stream is refused at once', async (t, { receiver, send, sendFile }, ends) => {
   for (const call of [() => send(['x']), () => sendFile(new URL(import.meta.url).pathname)]) {
     const error = await failure(call);
     t.true(error instanceof IpcError);

@@ -12,7 +12,7 @@ const LONG_ENOUGH = 1000;
 /** Far below the grace that streams which have been forgotten would cost. */
 const NO_GRACE = 2500;
 
-test(`${STREAMS} streams of random size and fate: all settle, nothing is left`, async (t) => {
+test(`T4: ${STREAMS} streams of random size and fate: all settle, nothing is left`, async (t) => {
   t.timeout(2 * PATIENCE);
   const drawn = seed();
   // A failure is repeated with it.

@@ -70,7 +70,9 @@ export function way(direction, { server, client }) {
  */
 export function bothWays(test, title, body, options) {
   for (const direction of directions) {
-    test(`${direction}: ${title}`, async (t) => {
+    // The number of a case stays in front.
+    const [, number = '', what] = /^((?:[A-Z]\d+(?:, )?)+: )?(.*)$/.exec(title) || [];
+    test(`${number}${direction}: ${what}`, async (t) => {
       const ends = await pair(t, options);
       await body(t, way(direction, ends), ends);
     });

@@ -21,7 +21,7 @@ async function hoarder(t: any, options: object = {}) {
 const open = (streamId: string) => frame({ type: '__stream_init__', payload: { streamId } });
 const abort = (streamId: string) => frame({ type: '__stream_error__', payload: { streamId, error: 'gone' } });
 
-test('words about unknown streams are ignored', async (t) => {
+test('T6: words about unknown streams are ignored', async (t) => {
   const { wire } = await hoarder(t);
   const peer = await wire.client();
   await chunk(peer, 'nobody', Buffer.alloc(2 * OURS));
@@ -45,7 +45,7 @@ const broken: [string, (peer: any) => Promise<unknown>, string][] = [
 ];
 
 for (const [what, act, reason] of broken) {
-  test(`${what} closes the connection`, async (t) => {
+  test(`T6: ${what} closes the connection`, async (t) => {
     const { wire, streams } = await hoarder(t);
     const peer = await wire.client();
     await say(peer, 'init', { streamId: 'a' });
@@ -96,7 +96,7 @@ test('10,000 streams that are given up at once', async (t) => {
   await wire.unharmed();
 });
 
-test('100,000 single bytes that nobody reads', async (t) => {
+test('T6: 100,000 single bytes that nobody reads', async (t) => {
   const { wire, streams } = await hoarder(t);
   const peer = await wire.raw();
   await wire.register(peer, { protocol: PROTOCOL });
