@@ -184,6 +184,8 @@ async function finish() {
     const last = await ask(child, name, 'finish');
     if (last === undefined) continue;
     console.log(`${name}: ${last.made} calls, failed ${JSON.stringify(last.failed)}, closed ${JSON.stringify(last.closeReasons)}`);
+    // Its group can't be removed while it is in there.
+    if (child.exitCode === null && child.signalCode === null) await new Promise((resolve) => child.once('exit', resolve));
     if (last.pending + (last.requestsPending || 0) + (last.queued || 0) > 0) {
       fault(`${name} is left with ${last.pending} calls, ${last.requestsPending} requests, ${last.queued} bytes`);
     }
