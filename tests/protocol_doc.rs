@@ -272,11 +272,11 @@ fn limits_are_those_of_the_code() {
             limits.stream_window.to_string(),
         ),
         (
-            "time for the registration",
+            "time for the registration (`handshakeTimeout`)",
             format!("{} s", limits.handshake_timeout.as_secs()),
         ),
         (
-            "time for one frame",
+            "time for one frame (`frameTimeout` of a server)",
             format!("{} s", limits.frame_timeout.as_secs()),
         ),
     ];
