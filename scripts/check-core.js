@@ -91,8 +91,10 @@ function checkLockFiles() {
       if (name !== '' && !entry.link && !entry.integrity) problems.push(`${file}: ${name} has no integrity`);
     }
   }
-  for (const [, source] of read('Cargo.lock').matchAll(/^source = "(.*)"$/gm)) {
-    if (source !== CRATES_IO) problems.push(`Cargo.lock: a crate comes from ${source}`);
+  for (const file of ['Cargo.lock', 'benches/Cargo.lock']) {
+    for (const [, source] of read(file).matchAll(/^source = "(.*)"$/gm)) {
+      if (source !== CRATES_IO) problems.push(`${file}: a crate comes from ${source}`);
+    }
   }
   return problems;
 }
