@@ -7,7 +7,7 @@ const { fork } = require('node:child_process');
 const { once } = require('node:events');
 const path = require('node:path');
 const { Control } = require('./control.js');
-const { pinned } = require('./pin.js');
+const pin = require('./pin.js');
 const { FIRST_NONCE, payloads } = require('./payload.js');
 const { peers } = require('./peers');
 
@@ -35,14 +35,12 @@ Promise.race([measure(), serverLost()])
   });
 
 function forkServer() {
-  const { execPath, execArgv = [] } = pinned(job.cpus?.server);
-  const child = fork(path.join(__dirname, 'server.js'), [JSON.stringify(job)], {
-    execPath: execPath ?? process.execPath,
-    execArgv: [...execArgv, '--expose-gc'],
+  const flags = ['--expose-gc', ...(job.flags ?? [])];
+  return fork(path.join(__dirname, 'server.js'), [JSON.stringify(job)], {
+    ...pin.started(job.cpus?.server, flags, job.under?.server),
     serialization: peer.serialization,
     stdio: ['ignore', 2, 2, 'ipc'],
   });
-  return child;
 }
 
 function serverLost() {
@@ -54,11 +52,11 @@ function serverLost() {
 
 async function measure() {
   if (load.alone) return load.run({ job, peer });
-  await once(server, 'message'); // ready
+  const [{ pid }] = await once(server, 'message'); // ready
   const bench = new Bench();
   const result = await load.run(bench);
   for (const connection of bench.connections) await connection.close();
-  return { ...result, info: bench.info };
+  return { ...result, info: bench.info, pids: { client: process.pid, server: pid } };
 }
 
 /** What a load works with. */

@@ -19,7 +19,7 @@ let lastAddress = 0;
 /** Runs one job; resolves to its result, rejects with what went wrong. */
 async function measure(job) {
   const address = await addressFor(job.transport);
-  const { cpus } = pin.choose(job.pin);
+  const cpus = pin.choose(job.pin);
   const files = job.file ? filesFor(job) : undefined;
   try {
     return await run({ ...job, address, cpus, file: files });
@@ -31,7 +31,7 @@ async function measure(job) {
 function run(job) {
   return new Promise((resolve, reject) => {
     const client = fork(path.join(__dirname, 'client.js'), [JSON.stringify(job)], {
-      ...pin.pinned(job.cpus?.client),
+      ...pin.started(job.cpus?.client, job.flags, job.under?.client),
       stdio: ['ignore', 2, 2, 'ipc'],
     });
     leftovers.clients.add(client); // a server ends when its client does

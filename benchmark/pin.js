@@ -5,28 +5,26 @@
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 
-/** Options for `fork` that start the child on one CPU; on any if `cpu` is undefined. */
-function pinned(cpu) {
-  if (cpu === undefined) return {};
-  return { execPath: 'taskset', execArgv: ['-c', String(cpu), process.execPath] };
+/**
+ * Options for `fork` that start the child with `flags` on one CPU; on any if `cpu` is
+ * undefined. `under` is a command that runs it, such as a profiler.
+ */
+function started(cpu, flags = [], under = []) {
+  const pinning = cpu === undefined ? [] : ['taskset', '-c', String(cpu)];
+  const [execPath, ...execArgv] = [...under, ...pinning, process.execPath, ...flags];
+  return { execPath, execArgv };
 }
 
-/** Resolves `--pin` to `{ cpus?: { client, server }, text }`; falls back to no binding. */
+/** The CPUs `{ client, server }` of a mode; undefined for 'free', and where it can't be had. */
 function choose(mode) {
-  if (mode === 'free') return { text: 'free' };
-  const allowed = allowedCpus();
-  if (allowed.length === 0) return { text: `free (${mode} needs taskset, which is not here)` };
-  const [first, second] = allowed;
-  if (mode === 'one') {
-    return { cpus: { client: first, server: first }, text: `one (both on CPU ${first})` };
-  }
-  if (second === undefined) return { text: 'free (two needs a second CPU)' };
-  return {
-    cpus: { client: first, server: second },
-    text: `two (client on CPU ${first}, server on CPU ${second})`,
-  };
+  if (mode === 'free') return undefined;
+  const [first, second] = allowedCpus();
+  if (first === undefined) return undefined;
+  if (mode === 'one') return { client: first, server: first };
+  return second === undefined ? undefined : { client: first, server: second };
 }
 
+/** The CPUs that we may use; none where there is no `taskset`. */
 function allowedCpus() {
   if (spawnSync('taskset', ['-V'], { stdio: 'ignore' }).status !== 0) return [];
   const status = fs.readFileSync('/proc/self/status', 'utf8');
@@ -37,4 +35,4 @@ function allowedCpus() {
   });
 }
 
-module.exports = { choose, pinned };
+module.exports = { choose, started };

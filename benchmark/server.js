@@ -82,7 +82,7 @@ process.on('disconnect', () => process.exit());
 peer.serve(job.address, handlers, sink).then(
   (started) => {
     server = started;
-    process.send({ ready: true });
+    process.send({ ready: true, pid: process.pid });
   },
   (error) => {
     console.error(error);
