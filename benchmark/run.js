@@ -97,7 +97,7 @@ async function main() {
   const report = chosen.from ? JSON.parse(fs.readFileSync(chosen.from, 'utf8')) : await runAll(chosen);
   if (!chosen.from) save(report, chosen.json);
   console.log(markdown(report));
-  console.log(targetTable(report.rows));
+  if (!chosen.quick) console.log(targetTable(report.rows));
   if (chosen.writeDocs) for (const file of docs.write(report)) console.error(`wrote ${file}`);
   if (report.failures > 0) throw new Error(`${report.failures} of the measurements failed`);
 }
@@ -107,13 +107,13 @@ async function runAll(chosen) {
   const started = new Date();
   const loadBefore = load();
   const jobs = jobsOf(chosen);
+  const all = jobs.length;
   const measurements = [];
-  let done = 0;
   const worker = async () => {
     for (let job = jobs.shift(); job; job = jobs.shift()) {
       const measurement = await measured(job, chosen, problems[job.peer]);
       measurements.push(measurement);
-      progress(measurement, ++done, done + jobs.length);
+      progress(measurement, measurements.length, all);
     }
   };
   await Promise.all(Array.from({ length: chosen.atOnce }, worker));

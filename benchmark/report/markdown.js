@@ -49,7 +49,7 @@ function targetTable(summary) {
   const body = judged.map((target) => {
     const bound = target.atMost === undefined ? `≥ ${target.atLeast}` : `≤ ${target.atMost}`;
     const times = target.base === undefined ? '' : ' ×';
-    const than = { plain: '`plain`', net: '`net`' }[target.than] ?? (target.than === undefined ? '' : target.than === 'one client' ? 'one client' : `\`${target.than}\``);
+    const than = target.base === undefined ? '' : `${target.base}${target.than === target.base ? '' : `, ${target.than}`}`;
     const digits = digitsOf(target.figure[2]);
     const figures = target.base === undefined ? '' : `${shown(target.figureValue, digits)} : ${shown(target.baseValue, digits)}`;
     return [target.what, than, `${bound}${times}`, `${target.value.toFixed(2)}${times}`, figures, target.met ? 'met' : '**missed**'];
