@@ -1,6 +1,6 @@
 // Requests and answers that do not fit together, come too late, or never.
 
-import { caseTest } from '../support/conformance.mjs';
+import { caseTest, heavyCaseTest } from '../support/conformance.mjs';
 import { failure, recorder } from '../support/helpers.cjs';
 import { subject, WAYS } from '../support/subject.mjs';
 
@@ -13,7 +13,7 @@ async function generous(one: any) {
 }
 
 for (const way of WAYS) {
-  caseTest('P6', `${MANY} answers to nothing are dropped and counted`, async (t) => {
+  heavyCaseTest('P6', `${MANY} answers to nothing are dropped and counted`, async (t) => {
     const one = await subject(t, way);
     const { errors } = one.metrics;
     const odd = { kind: 'FAILED', message: 'no', name: 'Error', code: 'E_NO' };
@@ -42,7 +42,7 @@ for (const way of WAYS) {
     await one.unharmed();
   }, way);
 
-  caseTest('P8', `${MANY} requests time out, and their late answers are dropped`, async (t) => {
+  heavyCaseTest('P8', `${MANY} requests time out, and their late answers are dropped`, async (t) => {
     const one = await subject(t, way);
     await generous(one);
     const late = Promise.all(Array.from({ length: MANY }, (_, index) => failure(() => one.request('slow', index, { timeout: 300 }))));
@@ -63,7 +63,7 @@ for (const way of WAYS) {
     await one.unharmed();
   }, way);
 
-  caseTest('P9', 'a request without a handler fails at once', async (t) => {
+  heavyCaseTest('P9', 'a request without a handler fails at once', async (t) => {
     const one = await subject(t, way);
     const times: number[] = [];
     for (let id = 1; id <= 21; id++) {
@@ -81,7 +81,7 @@ for (const way of WAYS) {
     await one.works();
   }, way);
 
-  caseTest('P15', 'one request more than 10,000 fails at once, and the earlier ones complete', async (t) => {
+  heavyCaseTest('P15', 'one request more than 10,000 fails at once, and the earlier ones complete', async (t) => {
     const one = await subject(t, way);
     await generous(one);
     const answers = Promise.all(Array.from({ length: MANY }, (_, index) => one.request('patience', index)));
@@ -105,7 +105,7 @@ for (const way of WAYS) {
     await one.unharmed();
   }, way);
 
-  caseTest('P16', 'nothing is kept of a peer that goes while its handlers hang', async (t) => {
+  heavyCaseTest('P16', 'nothing is kept of a peer that goes while its handlers hang', async (t) => {
     const one = await subject(t, way);
     const kept: WeakRef<object>[] = [];
     const aborted = recorder();

@@ -3,7 +3,7 @@
 // reason that the protocol knows, or works on, and nobody else notices.
 
 import fc from 'fast-check';
-import { caseTest } from '../support/conformance.mjs';
+import { heavyCaseTest } from '../support/conformance.mjs';
 import { HOSTILE, HOSTILE_BINARY } from '../support/hostile.mjs';
 import { frame, prefix } from '../support/raw-peer.mjs';
 import { subject, WAYS } from '../support/subject.mjs';
@@ -46,7 +46,7 @@ const utterance = fc.oneof(
 const REASONABLE = ['peer_closed', 'truncated_frame', 'reset', 'protocol_error', 'message_too_large', 'bad_json', 'bad_envelope', 'peer'];
 
 for (const way of WAYS) {
-  caseTest('F10, F11, F12', `${RUNS} connections of a writer that does anything`, async (t) => {
+  heavyCaseTest('F10, F11, F12', `${RUNS} connections of a writer that does anything`, async (t) => {
     const one = await subject(t, way);
     const seen: Record<string, number> = {};
     const property = fc.asyncProperty(

@@ -1,7 +1,7 @@
 // Bytes that are no protocol, before and after the registration, to either role.
 // Only the connection they came on may suffer.
 
-import { caseTest, closedWith } from '../support/conformance.mjs';
+import { caseTest, closedWith, heavyCaseTest } from '../support/conformance.mjs';
 import { failure } from '../support/helpers.cjs';
 import { HOSTILE, HOSTILE_BINARY, hostileIn } from '../support/hostile.mjs';
 import { frame } from '../support/raw-peer.mjs';
@@ -15,7 +15,7 @@ const ALL = 'F1, F2, F3, F4, F10, F11, F12, F14';
 for (const way of WAYS) {
   for (const [number, what, bytes, reason] of hostileIn(way.profile)) {
     const title = `${what} closes its connection`;
-    caseTest(number, title, async (t) => {
+    heavyCaseTest(number, title, async (t) => {
       const one = await subject(t, way);
       const left = one.left(PROMPTLY);
       await one.talker.write(bytes);
@@ -34,7 +34,7 @@ for (const way of WAYS) {
 }
 
 for (const transport of ['unix', 'tcp'] as const) {
-  caseTest(ALL, 'the same from strangers: closed, nothing echoed', async (t) => {
+  heavyCaseTest(ALL, 'the same from strangers: closed, nothing echoed', async (t) => {
     const wire = await wireServer(t, { tcp: transport === 'tcp' });
     const expected: Record<string, number> = {};
     for (const [, what, bytes, reason] of [...HOSTILE, ...HOSTILE_BINARY]) {
@@ -52,7 +52,7 @@ for (const transport of ['unix', 'tcp'] as const) {
   }, { role: 'server', profile: 'json', transport });
 }
 
-caseTest(ALL, 'the same in place of the answer to our registration', async (t) => {
+heavyCaseTest(ALL, 'the same in place of the answer to our registration', async (t) => {
   const one: any = await subject(t, { role: 'client', profile: 'json' });
   for (const [, what, bytes] of [...HOSTILE, ...HOSTILE_BINARY]) {
     await one.endpoint.disconnect();

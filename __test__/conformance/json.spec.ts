@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import fc from 'fast-check';
-import { caseTest } from '../support/conformance.mjs';
+import { caseTest, heavyCaseTest } from '../support/conformance.mjs';
 import { failure } from '../support/helpers.cjs';
 import { subject, WAYS } from '../support/subject.mjs';
 import { wireServer } from '../support/wire.mjs';
@@ -28,7 +28,7 @@ function same(t: any, got: unknown, sent: unknown) {
 }
 
 for (const way of WAYS) {
-  caseTest('J1', `${VALUES} values arrive as JSON says, both ways`, async (t) => {
+  heavyCaseTest('J1', `${VALUES} values arrive as JSON says, both ways`, async (t) => {
     const one = await subject(t, way);
     if (way.profile === 'binary') await one.talker.say({ kind: 'CREDIT', messages: 1e9, bytes: 1e12 });
     let id = 1;
@@ -49,7 +49,7 @@ for (const way of WAYS) {
 }
 
 for (const serialization of ['json', 'advanced'] as const) {
-  caseTest('J1', `${VALUES} values between native peers, ${serialization}`, async (t) => {
+  heavyCaseTest('J1', `${VALUES} values between native peers, ${serialization}`, async (t) => {
     const wire = await wireServer(t, { server: { serialization } });
     const client = await wire.native({ clientId: 'values', serialization });
     client.onMessage('echo', (payload) => payload);
@@ -104,7 +104,7 @@ for (const way of WAYS) {
   }, way);
 
   for (const [what, make, type] of unwritable) {
-    caseTest(what.includes('throws') ? 'J3' : 'J4', `${what} rejects with its own error, and nothing is written`, async (t) => {
+    heavyCaseTest(what.includes('throws') ? 'J3' : 'J4', `${what} rejects with its own error, and nothing is written`, async (t) => {
       const one = await subject(t, way);
       const sent = one.metrics.bytesSent;
       const calls = [() => one.send('bad', make()), () => one.request('bad', make())];
@@ -122,7 +122,7 @@ for (const way of WAYS) {
     }, way);
   }
 
-  caseTest('J5', 'text of every kind keeps its units and its bytes', async (t) => {
+  heavyCaseTest('J5', 'text of every kind keeps its units and its bytes', async (t) => {
     const one = await subject(t, way);
     for (const text of ['a\0b', '\u2028\u2029', '🌍'.repeat(1000), 'é'.repeat(1000000), '\ud83d lone', 'x'.repeat(65535), '\u007f\u0080\u07ff\u0800\uffff', '"\\/\b\f\n\r\t']) {
       const before = one.metrics.bytesSent;
@@ -149,7 +149,7 @@ for (const way of WAYS) {
     await one.unharmed();
   }, way);
 
-  caseTest('J7', 'sizes are those of UTF-8, not of JavaScript', async (t) => {
+  heavyCaseTest('J7', 'sizes are those of UTF-8, not of JavaScript', async (t) => {
     const one = await subject(t, way);
     const text = '漢'.repeat(3 * 1024 * 1024);
     for (const call of [() => one.send('wide', text), () => one.request('wide', text)]) {

@@ -2,7 +2,7 @@
 // end halfway.
 
 import fc from 'fast-check';
-import { caseTest, closedWith } from '../support/conformance.mjs';
+import { caseTest, closedWith, heavyCaseTest } from '../support/conformance.mjs';
 import { recorder, startChild, tempSocket } from '../support/helpers.cjs';
 import measure from '../support/children/measure.cjs';
 import { frame } from '../support/raw-peer.mjs';
@@ -25,7 +25,7 @@ for (const way of [...WAYS, ...WAYS.map((it) => ({ ...it, transport: 'tcp' as co
     await one.unharmed();
   }, way);
 
-  caseTest('F6', `1,000 frames in one stream, split at random ${SPLITS} ways`, async (t) => {
+  heavyCaseTest('F6', `1,000 frames in one stream, split at random ${SPLITS} ways`, async (t) => {
     const one = await subject(t, way);
     const seed = measure.seed();
     const next = measure.randomFrom(seed);
@@ -47,7 +47,7 @@ for (const way of [...WAYS, ...WAYS.map((it) => ({ ...it, transport: 'tcp' as co
 }
 
 for (const way of WAYS) {
-  caseTest('F7', 'a frame cut at every offset, then FIN', async (t) => {
+  heavyCaseTest('F7', 'a frame cut at every offset, then FIN', async (t) => {
     const one = await subject(t, way);
     const request = one.talker.bytes({ kind: 'REQUEST', id: 1, type: 'note', body: { payload: 'never complete', headers: { trace: 't-1' } } });
     const before = measure.descriptors();
@@ -67,7 +67,7 @@ for (const way of WAYS) {
     t.true((measure.descriptors() ?? 0) < (before ?? 0) + request.length / 2);
   }, way);
 
-  caseTest('F8', 'a frame cut at every offset, then RST', async (t) => {
+  heavyCaseTest('F8', 'a frame cut at every offset, then RST', async (t) => {
     const one = await subject(t, { ...way, transport: 'tcp' });
     const request = one.talker.bytes({ kind: 'REQUEST', id: 1, type: 'note', body: { payload: 'never complete' } });
     for (let offset = 0; offset < request.length; offset++) {
@@ -83,7 +83,7 @@ for (const way of WAYS) {
     await one.unharmed();
   }, { ...way, transport: 'tcp' });
 
-  caseTest('F8', 'RST while a handler runs', async (t) => {
+  heavyCaseTest('F8', 'RST while a handler runs', async (t) => {
     const one = await subject(t, { ...way, transport: 'tcp' });
     const started = recorder();
     const aborted = recorder();
@@ -134,7 +134,7 @@ for (const way of WAYS) {
   }
 }
 
-caseTest('F7', 'a registration cut at every offset, then FIN', async (t) => {
+heavyCaseTest('F7', 'a registration cut at every offset, then FIN', async (t) => {
   const wire = await wireServer(t);
   const registration = frame({ type: '__register__', id: 'r', payload: { clientId: 'raw' } });
   for (let offset = 0; offset < registration.length; offset++) {
@@ -151,7 +151,7 @@ caseTest('F7', 'a registration cut at every offset, then FIN', async (t) => {
   await wire.unharmed();
 }, { role: 'server', profile: 'json' });
 
-caseTest('F5', 'one-byte writes cost a server no more than twice as many complete frames', async (t) => {
+heavyCaseTest('F5', 'one-byte writes cost a server no more than twice as many complete frames', async (t) => {
   const socketPath = tempSocket(t);
   const server = startChild(t, 'consumer', { socketPath });
   await server.report('ready');
@@ -176,7 +176,7 @@ caseTest('F5', 'one-byte writes cost a server no more than twice as many complet
 }, { role: 'server', profile: 'json' });
 
 for (const way of WAYS) {
-  caseTest('F6', 'any frames in any pieces say the same', async (t) => {
+  heavyCaseTest('F6', 'any frames in any pieces say the same', async (t) => {
     const one = await subject(t, way);
     const said = fc.array(fc.record({ payload: fc.jsonValue(), size: fc.nat(5000) }), { minLength: 1, maxLength: 30 });
     const property = fc.asyncProperty(said, fc.array(fc.integer({ min: 1, max: 3000 }), { maxLength: 30 }), async (list, cuts) => {

@@ -24,7 +24,7 @@ for (const profile of ['json', 'binary'] as const) {
       const talker = await one.accept();
       await talker.write(spoken(profile, fields as any));
       t.regex((await refused).message, /^Failed to register: /);
-      await talker.closed({ timeout: 1000 });
+      await talker.closed();
       t.deepEqual(one.notes.calls, []);
       closedWith(t, 'not_registered');
       await one.unharmed();
@@ -36,7 +36,7 @@ for (const profile of ['json', 'binary'] as const) {
       await wire.witness.subscribe('**', published);
       const peer = await wire.raw();
       await peer.write(spoken(profile, fields as any));
-      const { bytesReceived } = await peer.closed({ timeout: 1000 });
+      const { bytesReceived } = await peer.closed();
       t.is(bytesReceived, 0);
       await wire.untilCloses('not_registered');
       t.deepEqual(wire.calls.calls, []);
@@ -60,7 +60,7 @@ for (const profile of ['json', 'binary'] as const) {
 
   caseTest('P3', 'a second answer to our registration is a protocol error', async (t) => {
     const one = await subject(t, { role: 'client', profile });
-    const left = one.left(1000);
+    const left = one.left();
     await one.talker.send({ type: '__register___response', payload: { success: true, clientId: 'other' } });
     t.is(await left, 'protocol_error');
     t.is(one.endpoint.getClientId(), 'subject');
@@ -99,7 +99,7 @@ for (const payload of shapes) {
     const wire = await wireServer(t);
     const peer = await wire.raw();
     await peer.send({ type: '__register__', id: '1', payload });
-    const { bytesReceived } = await peer.closed({ timeout: 1000 });
+    const { bytesReceived } = await peer.closed();
     t.is(bytesReceived, 0);
     await wire.untilCloses('bad_envelope');
     closedWith(t, 'bad_envelope');

@@ -1,6 +1,6 @@
 // The longest message that passes, and what happens to one byte more.
 
-import { caseTest, closedWith } from '../support/conformance.mjs';
+import { closedWith, heavyCaseTest } from '../support/conformance.mjs';
 import { failure } from '../support/helpers.cjs';
 import { prefix } from '../support/raw-peer.mjs';
 import { subject, WAYS } from '../support/subject.mjs';
@@ -13,7 +13,7 @@ function overhead(one: any) {
 }
 
 for (const way of WAYS) {
-  caseTest('F2', 'a body of maxMessageSize is taken; the prefix of one byte more is enough to refuse', async (t) => {
+  heavyCaseTest('F2', 'a body of maxMessageSize is taken; the prefix of one byte more is enough to refuse', async (t) => {
     const one = await subject(t, way);
     const payload = 'x'.repeat(LARGEST - overhead(one));
     await one.talker.say({ kind: 'MESSAGE', type: 'note', body: { payload } });
@@ -30,7 +30,7 @@ for (const way of WAYS) {
     await one.unharmed();
   }, way);
 
-  caseTest('F16', 'a message of maxMessageSize leaves; one byte more rejects, and the next one works', async (t) => {
+  heavyCaseTest('F16', 'a message of maxMessageSize leaves; one byte more rejects, and the next one works', async (t) => {
     const one = await subject(t, way);
     const sized = async (length: number) => {
       await one.send('note', 'x'.repeat(length));
@@ -56,7 +56,7 @@ for (const way of WAYS) {
 }
 
 for (const way of WAYS.filter(({ profile }) => profile === 'json')) {
-  caseTest('F17', 'a peer that takes less than we send closes, and what waited rejects', async (t) => {
+  heavyCaseTest('F17', 'a peer that takes less than we send closes, and what waited rejects', async (t) => {
     const one = await subject(t, way);
     const pending = failure(() => one.request('note', 'x'.repeat(2 * 1024 * 1024)));
     await one.talker.expect('REQUEST');
@@ -72,7 +72,7 @@ for (const way of WAYS.filter(({ profile }) => profile === 'json')) {
     await one.unharmed();
   }, way);
 
-  caseTest('F17', 'a peer that sends more than we take is closed', async (t) => {
+  heavyCaseTest('F17', 'a peer that sends more than we take is closed', async (t) => {
     const one = await subject(t, way, { maxMessageSize: 1024 * 1024 });
     const left = one.left(1000);
     const pending = failure(() => one.request('unanswered', 1));
@@ -86,7 +86,7 @@ for (const way of WAYS.filter(({ profile }) => profile === 'json')) {
   }, way);
 }
 
-caseTest('F17', 'two native peers agree on the smaller limit, and nothing is closed', async (t) => {
+heavyCaseTest('F17', 'two native peers agree on the smaller limit, and nothing is closed', async (t) => {
   const wire = await wireServer(t, { server: { maxMessageSize: 1024 * 1024 } });
   const client = await wire.native({ clientId: 'large', maxMessageSize: LARGEST });
   for (const call of [

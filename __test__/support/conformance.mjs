@@ -18,10 +18,23 @@ export const driver = process.env.SMARTIPC_DRIVER || (process.platform === 'win3
  * @param {{ role?: 'server' | 'client' | 'both', profile?: 'json' | 'binary', transport?: 'unix' | 'tcp' }} [way]
  *   which side of ours is tested, and how it is spoken to: columns of the table
  */
-export function caseTest(numbers, title, run, { role, profile, transport } = {}) {
+export function caseTest(numbers, title, run, way = {}) {
+  test(titleOf(numbers, title, way), run);
+}
+
+/**
+ * The same for a test that keeps the machine busy: it has its file to itself.
+ *
+ * @type {typeof caseTest}
+ */
+export function heavyCaseTest(numbers, title, run, way = {}) {
+  test.serial(titleOf(numbers, title, way), run);
+}
+
+function titleOf(numbers, title, { role, profile, transport }) {
   if (!/^[A-Z]\d+(, [A-Z]\d+)*$/.test(numbers)) throw new TypeError(`'${numbers}' is no number of the programme`);
   const way = [role, profile, transport].filter((part) => part !== undefined);
-  test(`${numbers}: ${title}${way.length > 0 ? ` [${way.join(', ')}]` : ''}`, run);
+  return `${numbers}: ${title}${way.length > 0 ? ` [${way.join(', ')}]` : ''}`;
 }
 
 /**
