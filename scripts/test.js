@@ -12,6 +12,7 @@ const { spawn, spawnSync } = require('child_process');
 const path = require('path');
 
 const { root, setup, checkTools, cargoEnv, runMain, ending, SetupError } = require('./setup.js');
+const { TOKIO_SUITES } = require('./suites.js');
 
 // TAP's mark for a test without a body; in two parts for check-core.js.
 const ANNOUNCED = `# ${'TO' + 'DO'}`;
@@ -39,9 +40,6 @@ const STEPS = [
   { id: 'runtimes', title: 'other runtimes', modules: true, addon: true, command: () => matrix('run.js', '--only=14,20,24,bun'), count: countLastLine },
   { id: 'modules', title: 'compilers and bundlers', modules: true, addon: true, command: () => matrix('modules.js'), count: countLastLine },
 ];
-
-/** What a driver can break: bytes, and the ends of connections, processes and threads. */
-const TOKIO_SUITES = ['__test__/wire/**', '__test__/lifecycle/**', '__test__/streams/**'];
 
 runMain(async () => {
   const { only, rest } = parseArgs(process.argv.slice(2));
