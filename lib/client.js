@@ -2,7 +2,6 @@
 
 const native = require('../native');
 const check = require('./check');
-const { DRIVER } = require('./driver');
 const { encode } = require('./codec');
 const { IpcError, fromNative } = require('./errors');
 const { mailbox } = require('./mailbox');
@@ -12,6 +11,7 @@ const { Peer } = require('./peer');
 const R = require('./records');
 const { Streaming } = require('./streams/streaming');
 const { Subscriptions } = require('./subscriptions');
+const { warnOfPlainText } = require('./tls');
 
 /** Streams that may wait for a connection: as many as calls may. */
 const MAX_HOPEFUL = 1000;
@@ -96,6 +96,7 @@ class IpcClient extends Streaming {
     if (this._leaving !== undefined) await this._leaving;
     if (wish !== this._wish) throw new IpcError('IPC_ERR_DISCONNECTED', 'disconnect() was called meanwhile');
     if (this._state === 'connected') return;
+    warnOfPlainText(this._settings.plainTextTo);
     if (this._state !== 'reconnecting') this._become('connecting');
     this._closing = false;
     try {
@@ -255,7 +256,7 @@ class IpcClient extends Streaming {
     return {
       connected: this._state === 'connected',
       reconnectAttempts: stats.reconnectAttempts,
-      driver: DRIVER,
+      driver: this._settings.driver,
       metrics: this._metrics(stats),
     };
   }

@@ -10,6 +10,8 @@ const path = require('path');
 
 const check = require('./check');
 const { CLONE_VERSION } = require('./codec');
+const { DRIVER } = require('./driver');
+const tlsOptions = require('./tls');
 
 const DEFAULT_TIMEOUT = 30000;
 /** Longest path of a Unix socket, in bytes, without the NUL. */
@@ -126,7 +128,7 @@ function address(options) {
 }
 
 /** @returns {{ native: any, settings: any }} */
-function common(options) {
+function common(options, tlsOf) {
   if (options === null || typeof options !== 'object') throw wrong('options', 'an object', options);
   check.string('id', options.id);
   const where = address(options);
@@ -137,10 +139,6 @@ function common(options) {
   }
   if (tls !== undefined && where.socketPath !== undefined) {
     throw new TypeError('tls is for TCP; bytes of a socket path never leave the machine');
-  }
-  if (tls !== undefined) {
-    // Better refused than spoken in the clear.
-    throw new TypeError('tls is not available yet in this version of smartipc-native');
   }
   read(options, 'busyPoll', 'pause');
   const heartbeatClose = read(options, 'heartbeatThrowOnTimeout', 'flag');
@@ -158,23 +156,28 @@ function common(options) {
       heartbeatGrace: read(options, 'heartbeatInitialGracePeriodMs', 'pause'),
       heartbeatClose,
       cloneVersion: CLONE_VERSION,
+      tls: tls === undefined ? undefined : tlsOf(tls, where.host),
     },
     settings: {
       timeout: options.timeout === undefined ? DEFAULT_TIMEOUT : check.time('timeout', options.timeout),
       advanced: serialization === 'advanced',
       cloneVersion: CLONE_VERSION,
       closeOnTimeout: heartbeatClose !== false,
+      // Only tokio can wait for a socket whose bytes pass through TLS.
+      driver: tls === undefined ? DRIVER : 'tokio',
+      plainTextTo: tls === undefined ? tlsOptions.exposed(where.host) : undefined,
     },
   };
 }
 
 function server(options) {
-  const { native, settings } = common(options);
+  const { native, settings } = common(options, tlsOptions.server);
   return {
     settings,
     native: {
       common: native,
       maxClients: read(options, 'maxClients', 'count'),
+      maxClientsPerUid: read(options, 'maxClientsPerUid', 'count'),
       idleTimeout: read(options, 'clientIdleTimeout', 'millis'),
       cleanup: read(options, 'autoCleanupSocketFile', 'boolean'),
       socketMode: read(options, 'socketMode', 'number', { whole: true, most: 0o777 }),
@@ -201,7 +204,7 @@ function clientOnlyByEnvironment() {
 }
 
 function client(options) {
-  const { native, settings } = common(options);
+  const { native, settings } = common(options, tlsOptions.client);
   if (native.socketPath === undefined && native.port === 0) {
     throw new RangeError('port must be from 1 to 65535 for a client: it says which server is meant');
   }

@@ -2,7 +2,6 @@
 
 const native = require('../native');
 const check = require('./check');
-const { DRIVER } = require('./driver');
 const { encode } = require('./codec');
 const { IpcError, fromNative } = require('./errors');
 const { mailbox, markDirty } = require('./mailbox');
@@ -12,6 +11,7 @@ const { Peer } = require('./peer');
 
 const R = require('./records');
 const { Streaming } = require('./streams/streaming');
+const { warnOfPlainText } = require('./tls');
 
 class IpcServer extends Streaming {
   /** @param {any} given see `IIpcServerOptions` */
@@ -60,6 +60,7 @@ class IpcServer extends Streaming {
 
   async _start() {
     this._state = 'starting';
+    warnOfPlainText(this._settings.plainTextTo);
     this._closing = false;
     this._updateKeepAlive();
     try {
@@ -240,7 +241,7 @@ class IpcServer extends Streaming {
       isRunning: this._state === 'running',
       connectedClients: this._clients.size,
       totalConnections: stats.totalConnections,
-      driver: DRIVER,
+      driver: this._settings.driver,
       metrics: this._metrics(stats),
     };
   }

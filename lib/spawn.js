@@ -12,7 +12,7 @@ const KEPT = 16 * 1024;
 
 /**
  * @param {{ serverScript: string, socketPath?: string, host?: string, port?: number,
- *   clientId?: string, connectRetry?: object, timeoutMs?: number, spawnOptions?: object }} options
+ *   tls?: object, clientId?: string, connectRetry?: object, timeoutMs?: number, spawnOptions?: object }} options
  */
 async function spawnAndConnect(options) {
   if (options === null || typeof options !== 'object') {
@@ -27,8 +27,8 @@ async function spawnAndConnect(options) {
   const client = new IpcClient({ id: 'spawned', clientOnly: true, ...clientOptions });
   const serverProcess = spawn(process.execPath, [serverScript], { stdio: ['ignore', 'pipe', 'pipe'], ...spawnOptions });
   const early = exitsEarly(serverProcess);
-  const { socketPath, host, port } = clientOptions;
-  const ready = probe({ socketPath, host, port, timeoutMs });
+  const { socketPath, host, port, tls } = clientOptions;
+  const ready = probe({ socketPath, host, port, tls, timeoutMs });
   try {
     await Promise.race([ready.promise, early.promise]);
     await Promise.race([client.connect(), early.promise]);

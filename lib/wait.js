@@ -8,7 +8,7 @@ const { jsonAt } = require('./payload-at');
 const options = require('./options');
 
 /**
- * @param {{ socketPath?: string, host?: string, port?: number, timeoutMs?: number }} given
+ * @param {{ socketPath?: string, host?: string, port?: number, tls?: object, timeoutMs?: number }} given
  * @returns {Promise<void>}
  */
 function waitForServer(given) {

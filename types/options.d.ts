@@ -25,7 +25,7 @@ export interface IIpcTransportOptions {
    * @default false
    */
   encryption?: boolean | undefined;
-  /** Certificates for TLS over TCP. Not available in this version: the constructor throws. */
+  /** Encrypts TCP connections. With a socket path the constructor throws. */
   tls?: IIpcTlsOptions | undefined;
   /** A secret that clients must share with their server. */
   authToken?: string | undefined;
@@ -66,20 +66,36 @@ export interface IIpcTransportOptions {
   busyPoll?: number | undefined;
 }
 
-/** Certificates for TLS: PEM texts. */
+/**
+ * TLS 1.2 or 1.3. Certificates and keys are PEM texts, or paths of files that hold
+ * them, which the constructor reads. Server and client may be given the same object.
+ */
 export interface IIpcTlsOptions {
-  /** Own certificate chain. */
+  /** Own certificate, then those that lead to its authority. A server needs it. */
   cert?: string | Buffer | undefined;
-  /** Private key of the certificate. */
+  /** Private key of the certificate, not encrypted. */
   key?: string | Buffer | undefined;
-  /** Authorities to trust. */
+  /**
+   * Authorities: a client trusts servers with a certificate of theirs, a server with
+   * `requestCert` its clients.
+   *
+   * @default for a client those that Node trusts, for a server none
+   */
   ca?: string | Buffer | Array<string | Buffer> | undefined;
   /**
-   * Whether a server asks its clients for a certificate.
+   * Whether a server lets only clients in that show a certificate of `ca`.
    *
    * @default false
    */
   requestCert?: boolean | undefined;
+  /**
+   * Name or address that the server's certificate must be for. Client only.
+   *
+   * @default the `host`
+   */
+  servername?: string | undefined;
+  /** Certificates are always checked; anything but `true` throws. */
+  rejectUnauthorized?: true | undefined;
 }
 
 /** Transport, reconnecting and heartbeats. */
@@ -193,6 +209,13 @@ export interface IIpcServerOptions
    * @default 10000
    */
   maxClients?: number | undefined;
+  /**
+   * Clients of one other user at one time, where other users are let in; more are
+   * refused. The server's own user and root are not counted. Unix sockets only.
+   *
+   * @default 128
+   */
+  maxClientsPerUid?: number | undefined;
   /**
    * Time after which a client that sends nothing is disconnected.
    *

@@ -5,7 +5,7 @@ import { ChildProcess, SpawnOptions } from 'child_process';
 import { IpcChannel } from './channel';
 import { IpcClient } from './client';
 import { IIpcContract } from './contract';
-import { IIpcChannelOptions, IIpcClientOptions, IIpcServerOptions } from './options';
+import { IIpcChannelOptions, IIpcClientOptions, IIpcServerOptions, IIpcTlsOptions } from './options';
 import { IpcServer } from './server';
 import { IPipeStreamToFileOptions } from './streams';
 
@@ -97,6 +97,11 @@ export interface IWaitForServerOptions {
   host?: string | undefined;
   /** Port for TCP. */
   port?: number | undefined;
+  /**
+   * TLS, as the client of that server has it. Without it a server that speaks TLS is
+   * noticed, but its certificate is not looked at.
+   */
+  tls?: IIpcTlsOptions | undefined;
   /**
    * How long to wait.
    *

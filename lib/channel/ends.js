@@ -24,7 +24,14 @@ const NOBODY = new Set(['ENOENT', 'ECONNREFUSED']);
 /** Somebody was there a moment ago, or will be. */
 const PASSING = new Set(['ECONNRESET', 'EPIPE', 'EADDRINUSE', 'IPC_ERR_REGISTRATION', 'IPC_ERR_SERVER_STOPPING']);
 /** Trying again would only repeat the refusal. */
-const FINAL = new Set(['IPC_ERR_UNAUTHORIZED', 'IPC_ERR_DUPLICATE_CLIENT_ID', 'IPC_ERR_INCOMPATIBLE']);
+const FINAL = new Set([
+  'IPC_ERR_UNAUTHORIZED',
+  'IPC_ERR_DUPLICATE_CLIENT_ID',
+  'IPC_ERR_INCOMPATIBLE',
+  'IPC_ERR_TLS_MISMATCH',
+  'IPC_ERR_TLS_UNTRUSTED',
+  'IPC_ERR_TLS_CERTIFICATE_REQUIRED',
+]);
 const FINAL_REASONS = new Set(['unauthorized', 'duplicate_client_id', 'incompatible', 'kicked', 'replaced']);
 
 /**
@@ -52,6 +59,9 @@ class ChannelEnds {
     this._client = new IpcClient({ ...given, connectRetry, clientOnly: true, autoReconnect: false });
     this._server = new IpcServer({
       ...given,
+      // An end that never listens needs no certificate of a server.
+      tls: this._clientOnly ? undefined : given.tls,
+      encryption: this._clientOnly ? undefined : given.encryption,
       maxClients: 1,
       // What a killed end of this channel leaves must not keep the other out.
       autoCleanupSocketFile: given.autoCleanupSocketFile !== false,

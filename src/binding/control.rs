@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use napi::bindgen_prelude::{Error, Function, JsValue, Result, Uint8Array};
-use napi::Env;
+use napi::{Env, Status};
 use napi_derive::napi;
 use serde_json::json;
 use tokio::task::AbortHandle;
@@ -28,6 +28,7 @@ use crate::ipc::options::{ClientOptions, ServerOptions};
 use crate::ipc::proto::topics::Pattern;
 use crate::ipc::proto::Session;
 use crate::ipc::stats::Stats;
+use crate::ipc::tls::OptionError;
 use crate::ipc::{Address, Client, Server};
 
 /// What an environment holds while its mailbox is open.
@@ -169,12 +170,20 @@ fn open<O, H>(
     Ok(number)
 }
 
+/// Throws a `TypeError` that names an option only the core could judge.
+fn wrong_option(env: &Env, error: &OptionError) -> Error {
+    match env.throw_type_error(&error.to_string(), None) {
+        Ok(()) => Error::from_status(Status::PendingException),
+        Err(error) => error,
+    }
+}
+
 /// Makes a server that does not listen yet; returns its number.
 #[napi(catch_unwind)]
-pub fn open_server(mailbox: u32, options: JsServerOptions) -> Result<u32> {
+pub fn open_server(env: Env, mailbox: u32, options: JsServerOptions) -> Result<u32> {
     open(
         mailbox,
-        ServerOptions::from(options),
+        ServerOptions::try_from(options).map_err(|error| wrong_option(&env, &error))?,
         Server::new,
         Handle::Server,
     )
@@ -182,10 +191,10 @@ pub fn open_server(mailbox: u32, options: JsServerOptions) -> Result<u32> {
 
 /// Makes a client that is not connected yet; returns its number.
 #[napi(catch_unwind)]
-pub fn open_client(mailbox: u32, options: JsClientOptions) -> Result<u32> {
+pub fn open_client(env: Env, mailbox: u32, options: JsClientOptions) -> Result<u32> {
     open(
         mailbox,
-        ClientOptions::from(options),
+        ClientOptions::try_from(options).map_err(|error| wrong_option(&env, &error))?,
         Client::new,
         Handle::Client,
     )
@@ -448,9 +457,8 @@ fn describe_stats(stats: &Stats) -> String {
 /// Looks whether a server answers; op 0 of the endpoint number that is returned
 /// settles. A timeout of 0 is none.
 #[napi(catch_unwind)]
-pub fn probe(mailbox: u32, options: JsClientOptions, timeout: u32) -> Result<u32> {
-    let options = ClientOptions::from(options);
-    let address = options.address.clone();
+pub fn probe(env: Env, mailbox: u32, options: JsClientOptions, timeout: u32) -> Result<u32> {
+    let options = ClientOptions::try_from(options).map_err(|error| wrong_option(&env, &error))?;
     let (mail, lease) = MAILBOXES
         .with_borrow(|all| {
             all.get(&mailbox)
@@ -468,8 +476,8 @@ pub fn probe(mailbox: u32, options: JsClientOptions, timeout: u32) -> Result<u32
     };
     let until = Instant::now() + limit(timeout).unwrap_or(LONGEST);
     let probing = runtime.spawn(async move {
-        let looking = bug::contained(crate::ipc::client::probe(&address, until)).await;
-        let result = looking.and_then(|found| found);
+        let looking = crate::ipc::client::probe(&options.address, options.tls.as_ref(), until);
+        let result = bug::contained(looking).await.and_then(|found| found);
         post.notify(0, Notice::Settled { op: 0, result });
     });
     PROBES.with_borrow_mut(|probes| probes.insert(number, probing.abort_handle()));

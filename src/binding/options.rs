@@ -9,6 +9,7 @@ use crate::ipc::options::{
     ClientOptions, ConnectRetry, Heartbeat, Limits, Reconnect, ServerOptions, SessionConfig,
     SlowConsumer,
 };
+use crate::ipc::tls::{Certificates, ClientTls, OptionError, ServerTls};
 use crate::ipc::Address;
 
 /// Options that servers and clients share. Times in ms.
@@ -28,6 +29,18 @@ pub struct JsCommonOptions {
     pub heartbeat_close: Option<bool>,
     pub clone_version: u32,
     pub json_only: Option<bool>,
+    pub tls: Option<JsTlsOptions>,
+}
+
+/// Certificates as PEM texts. `servername` is set for a client only, and
+/// `request_cert` counts for a server only.
+#[napi(object)]
+pub struct JsTlsOptions {
+    pub cert: Option<String>,
+    pub key: Option<String>,
+    pub ca: Vec<String>,
+    pub request_cert: bool,
+    pub servername: Option<String>,
 }
 
 /// Options of a server.
@@ -35,6 +48,7 @@ pub struct JsCommonOptions {
 pub struct JsServerOptions {
     pub common: JsCommonOptions,
     pub max_clients: Option<u32>,
+    pub max_clients_per_uid: Option<u32>,
     pub idle_timeout: Option<f64>,
     pub cleanup: Option<bool>,
     pub socket_mode: Option<u32>,
@@ -120,8 +134,31 @@ impl JsCommonOptions {
     }
 }
 
-impl From<JsServerOptions> for ServerOptions {
-    fn from(js: JsServerOptions) -> Self {
+impl JsTlsOptions {
+    fn split(self) -> (Certificates, bool, Option<String>) {
+        let certificates = Certificates {
+            cert: self.cert,
+            key: self.key,
+            ca: self.ca,
+        };
+        (certificates, self.request_cert, self.servername)
+    }
+
+    fn server(self) -> Result<ServerTls, OptionError> {
+        let (certificates, request_cert, _) = self.split();
+        ServerTls::new(&certificates, request_cert)
+    }
+
+    fn client(self) -> Result<ClientTls, OptionError> {
+        let (certificates, _, servername) = self.split();
+        ClientTls::new(&certificates, &servername.unwrap_or_default())
+    }
+}
+
+impl TryFrom<JsServerOptions> for ServerOptions {
+    type Error = OptionError;
+
+    fn try_from(js: JsServerOptions) -> Result<Self, OptionError> {
         let mut options = ServerOptions::new(js.common.address());
         options.session = js.common.session();
         options.auth_token = js.common.auth_token;
@@ -140,16 +177,23 @@ impl From<JsServerOptions> for ServerOptions {
             &mut options.max_clients,
             js.max_clients.map(|count| count as usize),
         );
+        set(
+            &mut options.max_clients_per_uid,
+            js.max_clients_per_uid.map(|count| count as usize),
+        );
         set(&mut options.cleanup, js.cleanup);
         set(&mut options.socket_mode, js.socket_mode);
         options.allowed_uids = js.allowed_uids;
         options.allowed_gids = js.allowed_gids;
-        options
+        options.tls = js.common.tls.map(JsTlsOptions::server).transpose()?;
+        Ok(options)
     }
 }
 
-impl From<JsClientOptions> for ClientOptions {
-    fn from(js: JsClientOptions) -> Self {
+impl TryFrom<JsClientOptions> for ClientOptions {
+    type Error = OptionError;
+
+    fn try_from(js: JsClientOptions) -> Result<Self, OptionError> {
         let mut options = ClientOptions::new(js.common.address(), js.client_id);
         options.session = js.common.session();
         options.auth_token = js.common.auth_token;
@@ -177,6 +221,7 @@ impl From<JsClientOptions> for ClientOptions {
         set_time(&mut reconnect.max_delay, js.reconnect_max_delay);
         set(&mut reconnect.multiplier, js.reconnect_multiplier);
         options.reconnect = reconnect;
-        options
+        options.tls = js.common.tls.map(JsTlsOptions::client).transpose()?;
+        Ok(options)
     }
 }

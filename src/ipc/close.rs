@@ -88,6 +88,20 @@ close_reasons! {
     Yielded = 25, "yielded";
     /// A bug of this library on this side; what it cost is this connection.
     InternalError = 26, "internal_error";
+    /// TLS failed in a way that has no reason of its own.
+    TlsFailed = 27, "tls_failed";
+    /// One end speaks TLS and the other does not.
+    TlsMismatch = 28, "tls_mismatch";
+    /// A certificate that its reader does not trust.
+    TlsUntrusted = 29, "tls_untrusted";
+    /// A certificate that has expired, or is not valid yet.
+    TlsExpired = 30, "tls_expired";
+    /// The server wants a certificate, and the client showed none.
+    TlsCertificateRequired = 31, "tls_certificate_required";
+    /// The TLS handshake was not done in time.
+    TlsTimeout = 32, "tls_timeout";
+    /// The peer opened streams only to give them up.
+    TooManyResets = 33, "too_many_resets";
 }
 
 impl CloseReason {
@@ -104,6 +118,22 @@ impl CloseReason {
                 | CloseReason::Replaced
                 | CloseReason::Kicked
                 | CloseReason::Incompatible
+                | CloseReason::TlsMismatch
+                | CloseReason::TlsUntrusted
+                | CloseReason::TlsCertificateRequired
+        )
+    }
+
+    /// Whether TLS failed: there never was a connection to talk over.
+    pub fn is_tls(self) -> bool {
+        matches!(
+            self,
+            CloseReason::TlsFailed
+                | CloseReason::TlsMismatch
+                | CloseReason::TlsUntrusted
+                | CloseReason::TlsExpired
+                | CloseReason::TlsCertificateRequired
+                | CloseReason::TlsTimeout
         )
     }
 

@@ -24,7 +24,7 @@ pub(super) async fn register(
     poller: Option<Arc<dyn Poller>>,
     mut deliver: Deliver,
 ) {
-    let Some(poller) = poller else {
+    let Some(poller) = poller.filter(|_| !link.keeps_to_tokio()) else {
         return run(link, deliver).await;
     };
     let mut adopted_as = None;

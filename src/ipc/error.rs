@@ -82,6 +82,8 @@ error_codes! {
     Registration = "IPC_ERR_REGISTRATION",
     /// The peer's handler failed and gave no code of its own.
     Remote = "IPC_ERR_REMOTE",
+    /// The server runs as another user than `expectServerUid` says.
+    ServerIdentity = "IPC_ERR_SERVER_IDENTITY",
     /// No server answered within the time of `waitForServer`.
     ServerNotReady = "IPC_ERR_SERVER_NOT_READY",
     /// The server is stopping.
@@ -92,6 +94,18 @@ error_codes! {
     StreamInUse = "IPC_ERR_STREAM_IN_USE",
     /// Nobody listens for streams on the other side.
     StreamRefused = "IPC_ERR_STREAM_REFUSED",
+    /// The server wants a certificate, and this client has none.
+    TlsCertificateRequired = "IPC_ERR_TLS_CERTIFICATE_REQUIRED",
+    /// A certificate has expired, or is not valid yet.
+    TlsExpired = "IPC_ERR_TLS_EXPIRED",
+    /// TLS failed in another way.
+    TlsFailed = "IPC_ERR_TLS_FAILED",
+    /// One end speaks TLS and the other does not.
+    TlsMismatch = "IPC_ERR_TLS_MISMATCH",
+    /// The TLS handshake was not done in time.
+    TlsTimeout = "IPC_ERR_TLS_TIMEOUT",
+    /// A certificate is not trusted: its authority, its name or its use is wrong.
+    TlsUntrusted = "IPC_ERR_TLS_UNTRUSTED",
     /// No answer came within the request's timeout.
     Timeout = "IPC_ERR_TIMEOUT",
     /// Too many requests wait for their answer on one connection.

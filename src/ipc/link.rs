@@ -18,6 +18,7 @@ use super::bug;
 use super::close::CloseReason;
 use super::poller::{LinkKey, Poller};
 use super::proto::{Event, Session};
+use super::tls::TlsFailure;
 #[cfg(unix)]
 use super::transport::Released;
 use super::transport::{Credentials, Stream};
@@ -162,6 +163,17 @@ impl Link {
         core.stream.as_ref().and_then(|stream| stream.released())
     }
 
+    /// Whether only tokio can wait for the socket.
+    pub(super) fn keeps_to_tokio(&self) -> bool {
+        let core = self.lock();
+        core.stream.as_ref().is_some_and(|it| it.is_encrypted())
+    }
+
+    /// Whether a TLS handshake is under way.
+    pub(super) fn is_securing(&self) -> bool {
+        self.lock().securing_until().is_some()
+    }
+
     /// Whether the connection is registered and nothing of it waits to be told.
     pub(super) fn is_settled(&self) -> bool {
         let core = self.lock();
@@ -188,7 +200,7 @@ impl Link {
         if core.session.is_closed() && core.linger_until.is_none() {
             core.linger_until = Some(now + Session::LINGER);
         }
-        let deadline = core.linger_until.or_else(|| core.session.deadline());
+        let deadline = core.linger_until.or_else(|| core.deadline());
         core.arm(deadline, now);
         let deadline = core.armed;
         let written = core.session.output_len() == 0;
@@ -220,6 +232,7 @@ impl Link {
             core.write(now);
         }
         core.session.tick(now);
+        core.end_stalled_handshake(now);
         if core.planned.write || core.session.output_len() > queued {
             core.write(now);
         }
@@ -350,7 +363,31 @@ impl Core {
         }
     }
 
+    /// The earliest moment at which something is due.
+    fn deadline(&self) -> Option<Instant> {
+        let (own, tls) = (self.session.deadline(), self.securing_until());
+        tls.map_or(own, |tls| Some(own.map_or(tls, |own| own.min(tls))))
+    }
+
+    fn securing_until(&self) -> Option<Instant> {
+        self.stream.as_ref().and_then(|it| it.securing_until())
+    }
+
+    fn end_stalled_handshake(&mut self, now: Instant) {
+        if self.securing_until().is_some_and(|until| until <= now) {
+            let text = "the TLS handshake was not done in time";
+            self.session.close(CloseReason::TlsTimeout, text);
+            self.linger_until = Some(now);
+        }
+    }
+
     fn fail(&mut self, error: &io::Error) {
+        if let Some(failure) = TlsFailure::of(error) {
+            self.session.close(failure.reason, failure.to_string());
+            // Without TLS nothing that waits can leave.
+            self.linger_until = Some(now());
+            return;
+        }
         let reason = match error.kind() {
             io::ErrorKind::ConnectionReset
             | io::ErrorKind::BrokenPipe

@@ -25,6 +25,7 @@ pub mod poller;
 pub mod proto;
 pub mod server;
 pub mod stats;
+pub mod tls;
 pub mod trace;
 pub mod transport;
 

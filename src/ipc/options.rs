@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::endpoint::Address;
 use super::frame::STREAM_WINDOW;
+use super::tls::{ClientTls, ServerTls};
 
 /// Longest message type, topic, client id or request id, in bytes.
 pub const MAX_NAME: usize = 256;
@@ -36,6 +37,9 @@ pub struct Limits {
     pub subscriptions: usize,
     /// Streams that may be open at one time, in each direction.
     pub streams: usize,
+    /// Streams a second that the peer may give up before their end; ten times as
+    /// many at once.
+    pub stream_resets: u32,
     /// Bytes of one incoming stream that may wait for its reader.
     pub stream_window: u32,
     /// Queued output, in bytes, above which senders are asked to wait.
@@ -63,6 +67,7 @@ impl Default for Limits {
             pending_requests: 10_000,
             subscriptions: 1024,
             streams: 32,
+            stream_resets: 100,
             stream_window: LOCAL_STREAM_WINDOW,
             high_water: 1024 * 1024,
             hard_cap: 16 * 1024 * 1024,
@@ -169,6 +174,9 @@ pub struct ServerOptions {
     pub auth_token: Option<String>,
     /// Registered clients at one time.
     pub max_clients: usize,
+    /// Registered clients of one other user at one time, where other users are let
+    /// in. The own user and root are not counted.
+    pub max_clients_per_uid: usize,
     /// Remove a dead server's socket file on start.
     pub cleanup: bool,
     /// Permissions of the socket file. Unix only.
@@ -179,6 +187,8 @@ pub struct ServerOptions {
     pub allowed_gids: Option<Vec<u32>>,
     /// Disable Nagle's algorithm. TCP only.
     pub no_delay: bool,
+    /// Encrypt connections. TCP only.
+    pub tls: Option<ServerTls>,
     /// A hub, which a client hosts: gives its path up when a server wants it.
     pub hub: bool,
 }
@@ -191,11 +201,13 @@ impl ServerOptions {
             address,
             auth_token: None,
             max_clients: 10_000,
+            max_clients_per_uid: 128,
             cleanup: false,
             socket_mode: 0o600,
             allowed_uids: None,
             allowed_gids: None,
             no_delay: true,
+            tls: None,
             hub: false,
         }
     }
@@ -282,6 +294,8 @@ pub struct ClientOptions {
     pub expect_server_uid: Option<u32>,
     /// Disable Nagle's algorithm. TCP only.
     pub no_delay: bool,
+    /// Encrypt the connection. TCP only.
+    pub tls: Option<ClientTls>,
     /// Messages that may wait while not connected.
     pub offline_messages: usize,
     /// Bytes that may wait while not connected.
@@ -304,6 +318,7 @@ impl ClientOptions {
             socket_mode: 0o600,
             expect_server_uid: None,
             no_delay: true,
+            tls: None,
             offline_messages: 1000,
             offline_bytes: 8 * 1024 * 1024,
         }

@@ -63,12 +63,13 @@ impl Inner {
             again: false,
             cause: Cause::Refused,
         })?;
-        let stream =
-            match timeout_at(until, transport::connect(address, self.options.no_delay)).await {
-                Ok(Ok(stream)) => stream,
-                Ok(Err(error)) => return Err(self.unreachable(&error)),
-                Err(_) => return Err(self.no_answer(patience)),
-            };
+        let tls = self.options.tls.as_ref();
+        let dialling = transport::connect(address, self.options.no_delay, tls);
+        let stream = match timeout_at(until, dialling).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return Err(self.unreachable(&error)),
+            Err(_) => return Err(self.no_answer(patience)),
+        };
         self.check_server(&stream)?;
         let session = Session::client(self.config.clone(), self.registration(), self.wall, now());
         let link = Link::new(session, stream);
@@ -94,6 +95,7 @@ impl Inner {
                 Ok(Running { closed })
             }
             Ok(Ok(Err(failed))) => Err(failed),
+            Err(_) if link.is_securing() => Err(tls_unfinished(patience)),
             Ok(Err(_)) | Err(_) => Err(self.no_answer(patience)),
         }
     }
@@ -157,10 +159,23 @@ impl Inner {
         let text =
             format!("Failed to register: the server runs as user {actual}, not as {expected}");
         Err(Failed {
-            error: Error::local(ErrorCode::Unauthorized, text),
+            error: Error::local(ErrorCode::ServerIdentity, text),
             again: false,
             cause: Cause::Refused,
         })
+    }
+}
+
+/// The server has accepted the connection and stalls in the handshake.
+fn tls_unfinished(patience: Duration) -> Failed {
+    let text = format!(
+        "Failed to register: no end of the TLS handshake within {} ms",
+        patience.as_millis()
+    );
+    Failed {
+        error: Error::io(ErrorCode::TlsTimeout, text),
+        again: true,
+        cause: Cause::Refused,
     }
 }
 

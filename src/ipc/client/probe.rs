@@ -16,17 +16,22 @@ use crate::ipc::hub;
 use crate::ipc::link::{now, Link};
 use crate::ipc::options::SessionConfig;
 use crate::ipc::proto::{Backoff, Event, Session};
+use crate::ipc::tls::ClientTls;
 use crate::ipc::transport;
 
 /// Looks whether a server answers, without appearing anywhere.
 ///
 /// # Errors
 /// Why it does not.
-pub async fn probe(address: &Address, until: Instant) -> Result<(), Error> {
+pub async fn probe(
+    address: &Address,
+    tls: Option<&ClientTls>,
+    until: Instant,
+) -> Result<(), Error> {
     let mut backoff = Backoff::new(READY_FIRST, READY_LONGEST, 2.0);
     let mut last = None;
     while now() < until {
-        let attempt = probe_once(address);
+        let attempt = probe_once(address, tls);
         match timeout_at(until.into(), attempt).await {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) => last = Some(error),
@@ -45,8 +50,8 @@ pub async fn probe(address: &Address, until: Instant) -> Result<(), Error> {
 }
 
 /// A hub is not the server that somebody waits for; it goes when that comes.
-async fn probe_once(address: &Address) -> Result<(), Error> {
-    let role = inquire(address, None, false).await?;
+async fn probe_once(address: &Address, tls: Option<&ClientTls>) -> Result<(), Error> {
+    let role = inquire(address, tls, None, false).await?;
     if role == hub::ROLE {
         return Err(Error::peer(
             ErrorCode::Registration,
@@ -60,10 +65,11 @@ async fn probe_once(address: &Address) -> Result<(), Error> {
 /// With `give_way` a hub is asked to go.
 pub(in crate::ipc) async fn inquire(
     address: &Address,
+    tls: Option<&ClientTls>,
     token: Option<String>,
     give_way: bool,
 ) -> Result<String, Error> {
-    let stream = transport::connect(address, true)
+    let stream = transport::connect(address, true, tls)
         .await
         .map_err(|error| Error::os(&error, "connecting"))?;
     let registration = Registration {
@@ -88,7 +94,7 @@ pub(in crate::ipc) async fn inquire(
                 Event::Open(welcome) => Ok(welcome.role),
                 // A server that refuses us is a server all the same.
                 Event::Closed {
-                    reason: CloseReason::Unauthorized,
+                    reason: CloseReason::Unauthorized | CloseReason::TlsMismatch,
                     ..
                 } if !give_way => Ok(String::new()),
                 Event::Closed { message, .. } => Err(Error::peer(ErrorCode::Registration, message)),

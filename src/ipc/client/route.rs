@@ -179,6 +179,12 @@ fn refused(reason: CloseReason, message: &str) -> Failed {
         CloseReason::MaxConnections => ErrorCode::MaxConnections,
         CloseReason::ServerStopping => ErrorCode::ServerStopping,
         CloseReason::Incompatible => ErrorCode::Incompatible,
+        CloseReason::TlsFailed => ErrorCode::TlsFailed,
+        CloseReason::TlsMismatch => ErrorCode::TlsMismatch,
+        CloseReason::TlsUntrusted => ErrorCode::TlsUntrusted,
+        CloseReason::TlsExpired => ErrorCode::TlsExpired,
+        CloseReason::TlsCertificateRequired => ErrorCode::TlsCertificateRequired,
+        CloseReason::TlsTimeout => ErrorCode::TlsTimeout,
         _ => ErrorCode::Registration,
     };
     let cause = match reason {
@@ -188,7 +194,12 @@ fn refused(reason: CloseReason, message: &str) -> Failed {
         | CloseReason::Yielded => Cause::Gone,
         _ => Cause::Refused,
     };
-    let error = Error::peer(code, format!("Failed to register: {message}"));
+    let text = format!("Failed to register: {message}");
+    let error = if reason.is_tls() {
+        Error::io(code, text)
+    } else {
+        Error::peer(code, text)
+    };
     Failed {
         error,
         again: reason.may_reconnect(),

@@ -138,6 +138,12 @@ impl Decoder {
         !self.buffer.is_empty()
     }
 
+    /// Whether what comes next is a handshake or an alert of TLS. As a length it
+    /// would be hundreds of megabytes, so it can be asked when that was refused.
+    pub fn meets_tls(&self) -> bool {
+        matches!(self.buffer.first_chunk(), Some([0x15 | 0x16, 3, _, _]))
+    }
+
     /// Bytes held.
     pub fn buffered(&self) -> usize {
         self.buffer.len()

@@ -45,7 +45,7 @@ pub(in crate::ipc) async fn listen(
 /// Asks whoever listens to give way. True if it was a hub: then the path is free.
 async fn ask(options: &ServerOptions, until: Instant) -> bool {
     let until = until.min(now() + ANSWER);
-    let question = inquire(&options.address, options.auth_token.clone(), true);
+    let question = inquire(&options.address, None, options.auth_token.clone(), true);
     match timeout_at(until.into(), question).await {
         Ok(Ok(role)) => role == ROLE,
         // Nobody listens any more, or the hub refuses us, or it is stuck.

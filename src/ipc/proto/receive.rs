@@ -31,6 +31,10 @@ impl Session {
                     self.receive(frame, size, now);
                 }
                 Ok(None) => break,
+                Err(_) if self.phase == Phase::Registering && self.decoder.meets_tls() => {
+                    let text = "the other side speaks TLS, and the option tls is missing here";
+                    return self.break_off(CloseReason::TlsMismatch, text, now);
+                }
                 Err(error) => {
                     self.break_off(error.reason(), &error.to_string(), now);
                     return;

@@ -7,18 +7,21 @@ mod pipe;
 #[cfg(unix)]
 mod released;
 mod tcp;
+mod tls;
 #[cfg(unix)]
 mod unix;
 
 use std::io;
 #[cfg(unix)]
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::net::{TcpListener, TcpStream};
 
 use super::endpoint::Address;
 use super::error::Error;
 use super::options::ServerOptions;
+use super::tls::{ClientTls, ServerTls};
 
 #[cfg(unix)]
 pub use released::Released;
@@ -46,6 +49,8 @@ pub enum Stream {
     Unix(tokio::net::UnixStream),
     /// TCP.
     Tcp(TcpStream),
+    /// TCP with TLS.
+    Tls(Box<tls::TlsStream>),
     /// Either of them, once tokio has let it go.
     #[cfg(unix)]
     Released(Arc<Released>),
@@ -64,6 +69,7 @@ macro_rules! each {
             #[cfg(unix)]
             Stream::Unix($stream) => $call,
             Stream::Tcp($stream) => $call,
+            Stream::Tls($stream) => $call,
             #[cfg(unix)]
             Stream::Released($released) => $else,
             #[cfg(windows)]
@@ -100,7 +106,7 @@ impl Stream {
         match self {
             #[cfg(unix)]
             Stream::Unix(stream) => unix::is_hung_up(stream),
-            Stream::Tcp(_) => false,
+            Stream::Tcp(_) | Stream::Tls(_) => false,
             #[cfg(unix)]
             Stream::Released(stream) => stream.is_hung_up(),
             #[cfg(windows)]
@@ -118,8 +124,23 @@ impl Stream {
         Ok(Stream::Released(match self {
             Stream::Unix(stream) => Arc::new(Released::unix(stream)?),
             Stream::Tcp(stream) => Arc::new(Released::tcp(stream)?),
+            // What has been read of it is not all in the socket any more.
+            Stream::Tls(_) => return Err(io::ErrorKind::Unsupported.into()),
             Stream::Released(stream) => stream,
         }))
+    }
+
+    /// Whether bytes pass through TLS, so that only tokio can wait for them.
+    pub(super) fn is_encrypted(&self) -> bool {
+        matches!(self, Stream::Tls(_))
+    }
+
+    /// Until when a TLS handshake that is under way has to be done.
+    pub(super) fn securing_until(&self) -> Option<Instant> {
+        match self {
+            Stream::Tls(stream) => stream.securing_until(),
+            _ => None,
+        }
     }
 
     /// What to wait for, once tokio has let it go.
@@ -153,6 +174,17 @@ impl Stream {
         each!(self, stream => stream.writable().await, _released => std::future::pending().await)
     }
 
+    /// The same socket with TLS, if it is TCP.
+    fn encrypted(
+        self,
+        wrap: impl FnOnce(TcpStream) -> io::Result<tls::TlsStream>,
+    ) -> io::Result<Self> {
+        match self {
+            Stream::Tcp(socket) => Ok(Stream::Tls(Box::new(wrap(socket)?))),
+            other => Ok(other),
+        }
+    }
+
     /// Who is on the other end; nothing is known over TCP.
     pub fn credentials(&self) -> Credentials {
         match self {
@@ -171,6 +203,8 @@ pub enum Listener {
     Unix(tokio::net::UnixListener),
     /// TCP.
     Tcp(TcpListener, bool),
+    /// TCP with TLS.
+    Tls(TcpListener, bool, ServerTls),
     /// A named pipe.
     #[cfg(windows)]
     Pipe(pipe::PipeListener),
@@ -187,8 +221,24 @@ impl Listener {
             #[cfg(unix)]
             Listener::Unix(listener) => Ok(Stream::Unix(listener.accept().await?.0)),
             Listener::Tcp(listener, no_delay) => tcp::accept(listener, *no_delay).await,
+            Listener::Tls(listener, no_delay, tls) => {
+                let stream = tcp::accept(listener, *no_delay).await?;
+                stream.encrypted(|socket| tls::TlsStream::server(socket, tls))
+            }
             #[cfg(windows)]
             Listener::Pipe(listener) => listener.accept().await,
+        }
+    }
+}
+
+impl Listener {
+    /// The same socket with TLS, if that is asked for and it is TCP.
+    fn encrypted(self, tls: Option<&ServerTls>) -> Self {
+        match (self, tls) {
+            (Listener::Tcp(listener, no_delay), Some(tls)) => {
+                Listener::Tls(listener, no_delay, tls.clone())
+            }
+            (listener, _) => listener,
         }
     }
 }
@@ -247,7 +297,11 @@ pub(crate) async fn listen(options: &ServerOptions) -> Result<Bound, Refused> {
         Address::Path(path) => unix::listen(path.clone(), options).await,
         #[cfg(windows)]
         Address::Path(path) => pipe::listen(path),
-        Address::Tcp { host, port } => Ok(tcp::listen(host, *port, options.no_delay).await?),
+        Address::Tcp { host, port } => {
+            let mut bound = tcp::listen(host, *port, options.no_delay).await?;
+            bound.listener = bound.listener.encrypted(options.tls.as_ref());
+            Ok(bound)
+        }
     }
 }
 
@@ -267,12 +321,22 @@ pub fn check(address: &Address) -> Result<(), Error> {
 ///
 /// # Errors
 /// Those of the operating system.
-pub async fn connect(address: &Address, no_delay: bool) -> io::Result<Stream> {
+pub async fn connect(
+    address: &Address,
+    no_delay: bool,
+    tls: Option<&ClientTls>,
+) -> io::Result<Stream> {
     match address {
         #[cfg(unix)]
         Address::Path(path) => unix::connect(path).await,
         #[cfg(windows)]
         Address::Path(path) => pipe::connect(path).await,
-        Address::Tcp { host, port } => tcp::connect(host, *port, no_delay).await,
+        Address::Tcp { host, port } => {
+            let stream = tcp::connect(host, *port, no_delay).await?;
+            match tls {
+                None => Ok(stream),
+                Some(tls) => stream.encrypted(|socket| tls::TlsStream::client(socket, tls)),
+            }
+        }
     }
 }
