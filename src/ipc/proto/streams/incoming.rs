@@ -95,6 +95,12 @@ impl Incoming {
         Some(number)
     }
 
+    /// Whether all of a stream has come, be it read or not.
+    pub(super) fn is_complete(&self, wire: &Id) -> bool {
+        let stream = self.find(wire).and_then(|id| self.streams.get(&id));
+        stream.is_some_and(|it| it.ended)
+    }
+
     /// Whether a stream that has come completely waits for its reader.
     pub(super) fn has_complete(&self) -> bool {
         self.streams.values().any(|it| it.ended && !it.failed)

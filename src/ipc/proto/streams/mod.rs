@@ -14,18 +14,21 @@
 mod incoming;
 mod outgoing;
 mod receive;
+mod resets;
 mod send;
 
 pub use incoming::Read;
 
 use incoming::Incoming;
 use outgoing::Outgoing;
+use resets::Resets;
 
 /// The streams of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
     pub(super) outgoing: Outgoing,
     pub(super) incoming: Incoming,
+    resets: Resets,
 }
 
 impl Streams {

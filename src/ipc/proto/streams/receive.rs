@@ -36,6 +36,11 @@ impl Session {
                 self.tell_reader(told, now);
             }
             Frame::StreamError { id, failure } => {
+                if !self.may_give_up(&id, now) {
+                    let message = "the peer opens streams only to give them up";
+                    self.break_off(CloseReason::TooManyResets, message, now);
+                    return None;
+                }
                 if let Some(id) = self.streams.incoming.fail(&id) {
                     let (error, remote) = theirs(failure);
                     self.events.push(Event::StreamFailed { id, error, remote });
@@ -89,6 +94,13 @@ impl Session {
             }
             None => self.break_off(CloseReason::ProtocolError, "a stream id used twice", now),
         }
+    }
+
+    /// Counts a stream that the peer gives up, unless all of it has come.
+    fn may_give_up(&mut self, wire: &Id, now: Instant) -> bool {
+        let allowed = self.config.limits.stream_resets;
+        let streams = &mut self.streams;
+        streams.incoming.is_complete(wire) || streams.resets.count(allowed, now)
     }
 
     fn tell_reader(&mut self, told: Result<Option<u32>, Broken>, now: Instant) {

@@ -214,6 +214,48 @@ fn a_peer_that_opens_and_never_reads_the_refusals_is_let_go(profile: Profile) {
     }
 }
 
+fn t5_rapid_resets_close(profile: Profile) {
+    let mut pair = receiving(profile, |limits| limits.stream_resets = 10);
+    let mut reset = |number| {
+        pair.inject(Role::Server, &open(number));
+        pair.inject(Role::Server, &abort(number));
+        let mut events = Vec::new();
+        pair.server.take_events(&mut events);
+        for event in &events {
+            // A handler that is done at once does not make it harmless.
+            if let Event::StreamFailed { id, .. } = event {
+                pair.cancel_incoming(Role::Server, *id);
+            }
+        }
+        events.into_iter().find_map(|event| match event {
+            Event::Closed { reason, .. } => Some(reason),
+            _ => None,
+        })
+    };
+    for number in 1..=100 {
+        assert_eq!(reset(number), None, "{number}");
+    }
+    assert_eq!(reset(101), Some(CloseReason::TooManyResets));
+}
+
+fn t5_streams_that_end_do_not_count(profile: Profile) {
+    let mut pair = receiving(profile, |limits| limits.stream_resets = 1);
+    for number in 1..=100 {
+        pair.inject(Role::Server, &open(number));
+        pair.inject(
+            Role::Server,
+            &Frame::StreamEnd {
+                id: Id::Number(number),
+            },
+        );
+        pair.inject(Role::Server, &abort(number));
+        let mut events = Vec::new();
+        pair.server.take_events(&mut events);
+        pair.cancel_incoming(Role::Server, number);
+    }
+    assert!(pair.server.is_open());
+}
+
 both_profiles!(
     metadata_has_a_limit,
     our_own_limit_refuses_at_once,
@@ -224,4 +266,6 @@ both_profiles!(
     a_name_that_is_in_use_is_refused_here,
     what_the_peer_would_not_take_is_refused_here,
     a_peer_that_opens_and_never_reads_the_refusals_is_let_go,
+    t5_rapid_resets_close,
+    t5_streams_that_end_do_not_count,
 );
