@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::policy::{self, Denied};
-use super::{Inner, Phase, Registered, Server};
+use super::{Inner, Peer, Phase, Registered, Server};
 use crate::ipc::close::CloseReason;
 use crate::ipc::frame::{Refusal, Registration, Welcome};
 use crate::ipc::hub;
@@ -222,6 +222,9 @@ impl Inner {
             );
             return refuse(link, &Denied::new(CloseReason::MaxConnections, text));
         }
+        if let Some(denied) = self.over_quota(conn) {
+            return refuse(link, &denied);
+        }
         let id = registration.client_id.take().or_else(random_name);
         let id: Arc<str> = id.unwrap_or_else(|| format!("client-{conn}")).into();
         // Without a secret nobody can resume; coming back then takes a probe.
@@ -274,6 +277,18 @@ impl Inner {
         }
         self.sink
             .notify(conn, Notice::Connected(Box::new(connected)));
+    }
+
+    /// Keeps one of several users from taking all the room of the others.
+    fn over_quota(&self, conn: ConnId) -> Option<Denied> {
+        let state = self.state();
+        let of_user = |peer: &Peer| policy::foreign_user(peer.credentials);
+        let user = state.peers.get(&conn).and_then(of_user)?;
+        let others = state.peers.values().filter(|peer| peer.client.is_some());
+        let count = others.filter(|peer| of_user(peer) == Some(user)).count();
+        let text = format!("user {user} has {count} clients here already");
+        (count >= self.options.max_clients_per_uid)
+            .then(|| Denied::new(CloseReason::MaxConnections, text))
     }
 
     /// Somebody looks whether we are there: answered, and never seen again.
