@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use napi::bindgen_prelude::{Error, Function, JsValue, Result, Uint8Array};
+#[cfg(unix)]
+use napi::bindgen_prelude::JsValue;
+use napi::bindgen_prelude::{Error, Function, Result, Uint8Array};
 use napi::{Env, Status};
 use napi_derive::napi;
 use serde_json::json;
@@ -19,7 +21,7 @@ use super::event_loop::EventLoop;
 use super::mailbox::{Mailbox, MAX_RECORDS, PREFIX, RECORD};
 use super::options::{JsClientOptions, JsServerOptions};
 use super::pack::describe_error;
-use super::runtime::Lease;
+use super::runtime::{Held, Lease};
 use crate::ipc::bug;
 use crate::ipc::client::{Call, ConnectOptions};
 use crate::ipc::frame::{Body, Encoding, Failure};
@@ -39,8 +41,8 @@ struct Open {
 
 thread_local! {
     /// Probes under way, by the number of their endpoint.
-    static PROBES: RefCell<HashMap<u32, AbortHandle>> = RefCell::default();
-    static MAILBOXES: RefCell<HashMap<u32, Open>> = RefCell::default();
+    static PROBES: RefCell<Held<HashMap<u32, AbortHandle>>> = RefCell::default();
+    static MAILBOXES: RefCell<Held<HashMap<u32, Open>>> = RefCell::default();
 }
 
 pub(super) fn mailbox(number: u32) -> Option<Arc<Mailbox>> {

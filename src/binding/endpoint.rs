@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use super::mailbox::Mailbox;
 use super::pack;
+use super::runtime::Held;
 use crate::ipc::bug;
 use crate::ipc::notice::{ConnId, Notice, Sink};
 use crate::ipc::poller::Poller;
@@ -142,7 +143,7 @@ impl Sink for Post {
 }
 
 thread_local! {
-    static ENDPOINTS: RefCell<HashMap<u32, Arc<Endpoint>, BuildHasherDefault<IdHasher>>> =
+    static ENDPOINTS: RefCell<Held<HashMap<u32, Arc<Endpoint>, BuildHasherDefault<IdHasher>>>> =
         RefCell::default();
 }
 

@@ -92,6 +92,17 @@ impl Drop for Lease {
     }
 }
 
+/// What a thread holds until the cleanup hook of its environment takes it away.
+///
+/// `process.exit()` runs no hooks. Elsewhere the end of the main thread drops what
+/// is left, which still joins the I/O thread. Windows destroys thread-locals only
+/// after it has killed all other threads, whatever locks they had: nothing can be
+/// waited for then, and the system itself closes what is left.
+#[cfg(windows)]
+pub(super) type Held<T> = std::mem::ManuallyDrop<T>;
+#[cfg(not(windows))]
+pub(super) type Held<T> = T;
+
 fn lock() -> std::sync::MutexGuard<'static, Shared> {
     SHARED.lock().unwrap_or_else(PoisonError::into_inner)
 }
