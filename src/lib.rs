@@ -6,6 +6,8 @@
 //! Node-API; it converts, delegates and returns. The JavaScript facade
 //! (`index.js`, `lib/`) stands on the binding.
 //!
+//! `sys` has the few calls of the operating system that need `unsafe`.
+//!
 //! The picture of the layers is in `docs/architecture.md`.
 
 #![deny(rust_2018_idioms)]
@@ -14,3 +16,5 @@
 mod binding;
 
 pub mod ipc;
+#[cfg(windows)]
+mod sys;

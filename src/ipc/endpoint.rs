@@ -27,30 +27,47 @@ impl fmt::Display for Address {
     }
 }
 
+/// What every local pipe's name starts with.
+pub const PIPE_PREFIX: &str = r"\\.\pipe\";
+/// Longest name of a pipe, with the prefix, in UTF-16 units.
+pub const LONGEST_PIPE_NAME: usize = 256;
+/// How much of a path's end is kept in the name of its pipe, for people to read.
+const KEPT: usize = 180;
+
+/// Whether a path is the name of a pipe, with slashes of either kind.
+pub fn is_pipe_name(path: &str) -> bool {
+    path.get(..PIPE_PREFIX.len()).is_some_and(|start| {
+        let start = start.replace('/', "\\").to_ascii_lowercase();
+        start == PIPE_PREFIX || start == r"\\?\pipe\"
+    })
+}
+
 /// The pipe name of a socket path, the same for server and client.
 ///
 /// A name that already is a pipe's stays. Anything else becomes
-/// `\\.\pipe\<path>` with separators and the drive's colon replaced, which keeps
-/// different paths apart: the replaced text is followed by a hash of the path.
+/// `\\.\pipe\<path>-<hash>`: of the path what every name may have, and a hash that
+/// keeps different paths apart. As for files, case and the kind of slash make no
+/// difference.
 pub fn pipe_name(path: &str) -> String {
-    let lower = path.to_ascii_lowercase();
-    if lower.starts_with(r"\\.\pipe\") || lower.starts_with(r"\\?\pipe\") {
-        return path.to_owned();
+    if is_pipe_name(path) {
+        return path.replace('/', "\\");
     }
     let plain: String = path
         .chars()
         .map(|c| match c {
-            '\\' | '/' | ':' => '-',
-            other => other,
+            '.' | '_' => c,
+            c if c.is_ascii_alphanumeric() => c,
+            _ => '-',
         })
         .collect();
-    // Pipe names may have 256 characters in all.
-    let tail_start = plain.char_indices().rev().nth(180).map_or(0, |(at, _)| at);
-    let tail = plain.get(tail_start..).unwrap_or_default();
+    let kept = plain.get(plain.len().saturating_sub(KEPT)..);
+    let same = path.replace('/', "\\").to_lowercase();
     format!(
-        r"\\.\pipe\{}-{:016x}",
-        tail.trim_matches('-'),
-        fnv1a(lower.as_bytes())
+        "{PIPE_PREFIX}{}-{:016x}",
+        kept.unwrap_or_default()
+            .trim_matches('-')
+            .to_ascii_lowercase(),
+        fnv1a(same.as_bytes())
     )
 }
 
@@ -66,12 +83,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pipe_names_stay_and_paths_are_mapped() {
-        assert_eq!(pipe_name(r"\\.\pipe\app"), r"\\.\pipe\app");
-        let mapped = pipe_name("/tmp/app.sock");
-        assert!(mapped.starts_with(r"\\.\pipe\tmp-app.sock-"));
-        assert_eq!(mapped, pipe_name("/tmp/app.sock"));
-        assert_ne!(mapped, pipe_name("/tmp-app.sock"));
-        assert!(pipe_name(&"ä".repeat(400)).chars().count() < 256);
+    fn names_of_pipes_stay() {
+        for name in [r"\\.\pipe\app", r"\\?\pipe\App\one", r"\\.\PIPE\x y"] {
+            assert_eq!(pipe_name(name), name);
+        }
+        assert_eq!(pipe_name("//./pipe/app"), r"\\.\pipe\app");
+    }
+
+    #[test]
+    fn paths_become_names_that_differ_as_files_do() {
+        // Clients in other languages compute this too: docs/protocol.md.
+        assert_eq!(
+            pipe_name("/tmp/app.sock"),
+            r"\\.\pipe\tmp-app.sock-e83a1e997988209b"
+        );
+        assert_eq!(pipe_name(r"C:\Tmp\a.sock"), pipe_name("c:/tmp/A.sock"));
+        for other in [
+            "/tmp-app.sock",
+            "/tmp/app.sock/",
+            "//tmp/app.sock",
+            "pipe/app",
+        ] {
+            assert_ne!(pipe_name("/tmp/app.sock"), pipe_name(other));
+        }
+    }
+
+    #[test]
+    fn the_longest_path_fits_into_a_name() {
+        for piece in ["x", "ä", "😀"] {
+            let name = pipe_name(&piece.repeat(400));
+            assert!(name.encode_utf16().count() <= LONGEST_PIPE_NAME);
+        }
     }
 }

@@ -217,6 +217,10 @@ pub fn os_name(error: &io::Error) -> &'static str {
     if let Some(name) = error.raw_os_error().and_then(errno_name) {
         return name;
     }
+    #[cfg(windows)]
+    if let Some(name) = error.raw_os_error().and_then(windows_name) {
+        return name;
+    }
     use io::ErrorKind as Kind;
     match error.kind() {
         Kind::NotFound => "ENOENT",
@@ -232,6 +236,10 @@ pub fn os_name(error: &io::Error) -> &'static str {
         Kind::InvalidInput => "EINVAL",
         Kind::TimedOut => "ETIMEDOUT",
         Kind::OutOfMemory => "ENOMEM",
+        Kind::HostUnreachable => "EHOSTUNREACH",
+        Kind::NetworkUnreachable => "ENETUNREACH",
+        Kind::NetworkDown => "ENETDOWN",
+        Kind::StorageFull => "ENOSPC",
         _ => "EIO",
     }
 }
@@ -285,6 +293,23 @@ fn errno_name(raw: i32) -> Option<&'static str> {
         .iter()
         .find(|(errno, _)| errno.raw_os_error() == raw)
         .map(|(_, name)| *name)
+}
+
+/// Windows errors whose kind says less than Node's name for them.
+#[cfg(windows)]
+fn windows_name(raw: i32) -> Option<&'static str> {
+    Some(match raw {
+        4 => "EMFILE",                // ERROR_TOO_MANY_OPEN_FILES
+        123 | 161 => "EINVAL",        // ERROR_INVALID_NAME, ERROR_BAD_PATHNAME
+        206 => "ENAMETOOLONG",        // ERROR_FILENAME_EXCED_RANGE
+        230 | 232 | 233 => "EPIPE",   // ERROR_BAD_PIPE, _NO_DATA, _PIPE_NOT_CONNECTED
+        231 => "EBUSY",               // ERROR_PIPE_BUSY
+        1450 | 1455 => "ENOMEM",      // ERROR_NO_SYSTEM_RESOURCES, _COMMITMENT_LIMIT
+        10024 => "EMFILE",            // WSAEMFILE
+        10055 => "ENOBUFS",           // WSAENOBUFS
+        11001 | 11004 => "ENOTFOUND", // WSAHOST_NOT_FOUND, WSANO_DATA
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

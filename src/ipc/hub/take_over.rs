@@ -36,19 +36,23 @@ pub(in crate::ipc) async fn listen(
         if refused.by != Obstacle::Hub || now() >= until || !wanted() {
             return Err(refused.error);
         }
-        if !ask(options, until).await {
-            sleep(LOOK_AGAIN).await;
+        match ask(options, until).await {
+            Some(true) => {}
+            // Where nobody writes down who has a name, only the answer tells.
+            Some(false) => return Err(refused.error),
+            None => sleep(LOOK_AGAIN).await,
         }
     }
 }
 
-/// Asks whoever listens to give way. True if it was a hub: then the path is free.
-async fn ask(options: &ServerOptions, until: Instant) -> bool {
+/// Asks whoever listens to give way: whether it was a hub, for then the path is
+/// free; nothing if nobody has answered.
+async fn ask(options: &ServerOptions, until: Instant) -> Option<bool> {
     let until = until.min(now() + ANSWER);
     let question = inquire(&options.address, None, options.auth_token.clone(), true);
     match timeout_at(until.into(), question).await {
-        Ok(Ok(role)) => role == ROLE,
+        Ok(Ok(role)) => Some(role == ROLE),
         // Nobody listens any more, or the hub refuses us, or it is stuck.
-        Ok(Err(_)) | Err(_) => false,
+        Ok(Err(_)) | Err(_) => None,
     }
 }

@@ -96,6 +96,11 @@ impl Stream {
     /// Those of the operating system.
     pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         let bytes = super::faults::shorten_write(bytes)?;
+        #[cfg(windows)]
+        let bytes = match self {
+            Stream::PipeServer(_) | Stream::PipeClient(_) => pipe::piece(bytes),
+            Stream::Tcp(_) => bytes,
+        };
         each!(self, stream => stream.try_write(bytes), released => released.try_write(bytes))
     }
 
@@ -190,6 +195,10 @@ impl Stream {
         match self {
             #[cfg(unix)]
             Stream::Unix(stream) => unix::credentials(stream),
+            #[cfg(windows)]
+            Stream::PipeServer(stream) => pipe::client_of(stream),
+            #[cfg(windows)]
+            Stream::PipeClient(stream) => pipe::server_of(stream),
             _ => Credentials::default(),
         }
     }
@@ -313,7 +322,9 @@ pub fn check(address: &Address) -> Result<(), Error> {
     match address {
         #[cfg(unix)]
         Address::Path(path) => unix::check(path),
-        _ => Ok(()),
+        #[cfg(windows)]
+        Address::Path(path) => pipe::check(path),
+        Address::Tcp { .. } => Ok(()),
     }
 }
 
