@@ -11,6 +11,7 @@ const path = require('path');
 const check = require('./check');
 const { CLONE_VERSION } = require('./codec');
 const { DRIVER } = require('./driver');
+const { IpcError } = require('./errors');
 const tlsOptions = require('./tls');
 
 const DEFAULT_TIMEOUT = 30000;
@@ -127,6 +128,25 @@ function address(options) {
   return { socketPath: defaultPath(options.id) };
 }
 
+/**
+ * Windows has no users and groups by number, and a pipe has no mode: what was to
+ * protect somebody is refused rather than left out, and a mode that lets others in
+ * is warned of, as it has no effect.
+ */
+function checkSupported(options) {
+  if (process.platform !== 'win32') return;
+  for (const name of ['allowedUids', 'allowedGids', 'expectServerUid']) {
+    if (options[name] === undefined) continue;
+    const text = `${name} is not available on Windows, which has no users and groups by number; a pipe lets in its own user only`;
+    throw new IpcError('IPC_ERR_UNSUPPORTED', text);
+  }
+  const { socketMode } = options;
+  if (socketMode !== undefined && (socketMode & 0o077) !== 0) {
+    const text = `socketMode 0o${socketMode.toString(8)} lets others in, which has no effect on Windows: a pipe is for its own user`;
+    process.emitWarning(new IpcError('IPC_ERR_UNSUPPORTED', text));
+  }
+}
+
 /** @returns {{ native: any, settings: any }} */
 function common(options, tlsOf) {
   if (options === null || typeof options !== 'object') throw wrong('options', 'an object', options);
@@ -172,6 +192,8 @@ function common(options, tlsOf) {
 
 function server(options) {
   const { native, settings } = common(options, tlsOptions.server);
+  const socketMode = read(options, 'socketMode', 'number', { whole: true, most: 0o777 });
+  checkSupported(options);
   return {
     settings,
     native: {
@@ -180,7 +202,7 @@ function server(options) {
       maxClientsPerUid: read(options, 'maxClientsPerUid', 'count'),
       idleTimeout: read(options, 'clientIdleTimeout', 'millis'),
       cleanup: read(options, 'autoCleanupSocketFile', 'boolean'),
-      socketMode: read(options, 'socketMode', 'number', { whole: true, most: 0o777 }),
+      socketMode,
       slowConsumer: oneOf(options, 'slowConsumer', ['disconnect', 'drop-oldest', 'wait']),
       writeTimeout: read(options, 'writeTimeout', 'millis'),
       handshakeTimeout: read(options, 'handshakeTimeout', 'millis'),
@@ -214,6 +236,8 @@ function client(options) {
   const clientOnly = read(options, 'clientOnly', 'boolean');
   const retryEnabled = read(retry, 'enabled', 'boolean');
   const metadata = jsonText('metadata', options.metadata);
+  const socketMode = read(options, 'socketMode', 'number', { whole: true, most: 0o777 });
+  checkSupported(options);
   return {
     settings,
     native: {
@@ -221,7 +245,7 @@ function client(options) {
       clientId: clientId === undefined ? crypto.randomUUID() : clientId,
       metadata,
       clientOnly: clientOnlyByEnvironment() || clientOnly,
-      socketMode: read(options, 'socketMode', 'number', { whole: true, most: 0o777 }),
+      socketMode,
       registerTimeout: read(options, 'registerTimeoutMs', 'millis'),
       expectServerUid: read(options, 'expectServerUid', 'count'),
       retryEnabled,

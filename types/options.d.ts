@@ -5,7 +5,8 @@ export interface IIpcTransportOptions {
   /** Names the service. Without an address, all who share it find each other. */
   id: string;
   /**
-   * Path of the Unix socket, or name of the Windows pipe.
+   * Path of the Unix socket, or name of the Windows pipe. On Windows any other path
+   * stands for a pipe.
    *
    * @default derived from the id and the user, when neither host nor port is given
    */
@@ -116,7 +117,8 @@ export interface IIpcChannelOptions extends IIpcTransportOptions {
   clientOnly?: boolean | undefined;
   /**
    * Permissions of the socket file, 0 to 0o777: of a server, of a channel that
-   * listens, and of the hub that a client hosts. Unix only.
+   * listens, and of the hub that a client hosts. On Windows a pipe is for its own user;
+   * a mode that lets others in is warned of.
    *
    * @default 0o600
    */
@@ -223,7 +225,7 @@ export interface IIpcServerOptions
    */
   clientIdleTimeout?: number | undefined;
   /**
-   * Remove the socket file of a dead server on start.
+   * Remove the socket file of a dead server on start. A pipe of Windows leaves none.
    *
    * @default false
    */
@@ -256,13 +258,13 @@ export interface IIpcServerOptions
    */
   frameTimeout?: number | undefined;
   /**
-   * User ids let in. Unix sockets only.
+   * User ids let in. Unix sockets only; on Windows the constructor throws.
    *
    * @default the permissions of the socket decide
    */
   allowedUids?: number[] | undefined;
   /**
-   * Group ids let in. Unix sockets only.
+   * Group ids let in. Unix sockets only; on Windows the constructor throws.
    *
    * @default the permissions of the socket decide
    */
@@ -288,7 +290,8 @@ export interface IIpcClientOptions extends IIpcChannelOptions {
    */
   registerTimeoutMs?: number | undefined;
   /**
-   * Refuse a server that another user runs. Unix sockets only.
+   * Refuse a server that another user runs. Unix sockets only; on Windows the
+   * constructor throws.
    *
    * @default off
    */

@@ -8,6 +8,7 @@ const { PassThrough } = require('stream');
 const check = require('../check');
 const { IpcError } = require('../errors');
 const { IncomingStream } = require('./incoming');
+const { rename } = require('./rename');
 const { bytesOf } = require('./source');
 const { uncaught } = require('../uncaught');
 
@@ -54,7 +55,7 @@ async function pipeStreamToFile(readable, filePath, options = {}) {
     if (fsync) await handle.sync();
     await handle.close();
     handle = undefined;
-    await fs.promises.rename(temporary, target.file);
+    await rename(temporary, target.file);
     if (fsync) await syncFolder(path.dirname(target.file));
   } catch (cause) {
     const error = (incoming && incoming.lost) || cause;

@@ -7,6 +7,7 @@ const { IpcError, fromNative } = require('../errors');
 const { markDirty } = require('../mailbox');
 const { headersAt, jsonAt, payloadAt } = require('../payload-at');
 const R = require('../records');
+const { bareName } = require('./bare-name');
 const { openFile } = require('./file-source');
 const { IncomingStream } = require('./incoming');
 const { streamOptions } = require('./options');
@@ -201,21 +202,15 @@ class Streaming extends Endpoint {
   }
 }
 
-/** On Windows what follows a colon may be on another drive, or a hidden part of a file. */
-const SEPARATOR = process.platform === 'win32' ? /[/\\:]/ : /[/\\]/;
-
 /** Whether a listener's failure is that of its stream, in its words or Node's. */
 function passesOn(error, readable) {
   if (readable.lost === undefined) return false;
   return error === readable.lost || error.code === 'ERR_STREAM_PREMATURE_CLOSE' || error.code === 'ERR_STREAM_DESTROYED';
 }
 
-/** A file's name must not lead its receiver to another folder. */
 function withBareName(meta) {
   if (meta === null || typeof meta !== 'object' || typeof meta.basename !== 'string') return meta;
-  const bare = meta.basename.replace(/\0/g, '').split(SEPARATOR).pop();
-  const safe = bare === '' || bare === '.' || bare === '..' ? 'file' : bare;
-  return { ...meta, basename: safe };
+  return { ...meta, basename: bareName(meta.basename) };
 }
 
 module.exports = { Streaming };
