@@ -37,9 +37,19 @@ const parts = {
     const client = SmartIpc.createClient(config);
     client.onMessage('echo', (payload) => payload);
     client.onMessage('note', (payload) => report('note', { payload }));
+    client.onMessage('block', (millis) => {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, millis);
+    });
     await client.connect();
     await client.subscribe('news.**', (payload, { topic }) => report('news', { payload, topic }));
     report('connected');
+  },
+
+  /** Finds nobody, and hosts a hub. */
+  async host() {
+    const client = SmartIpc.createClient(config);
+    client.on('hosting', () => report('hosting'));
+    await client.connect();
   },
 
   /** Has no `error` listener: loses its server, then throws in a handler. */

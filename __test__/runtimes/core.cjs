@@ -12,6 +12,7 @@ const { Worker } = require('worker_threads');
 const { IpcClient, IpcError, IpcServer, SmartIpc } = require('@push.rocks/smartipc');
 const { Child, failure, once, recorder, run, test } = require('./runner.cjs');
 
+const WINDOWS = process.platform === 'win32';
 /** How fast a process has to end that has nothing open; starting it is not counted. */
 const ENDS_WITHIN = 1000;
 
@@ -303,9 +304,11 @@ test('heartbeats find a peer that stands still, and leave a silent one alone', a
   const child = t.child('client', { id: 'heart', socketPath, clientId: 'stopped', heartbeat: false });
   await child.report('connected');
   const before = server.getStats().metrics.bytesReceived;
-  child.kill('SIGSTOP');
+  // Windows can't stop a process: there its JavaScript stands still.
+  if (WINDOWS) await server.sendToClient('stopped', 'block', 3000);
+  else child.kill('SIGSTOP');
   const [clientId, error] = await timedOut;
-  child.kill('SIGCONT');
+  if (!WINDOWS) child.kill('SIGCONT');
   assert.strictEqual(clientId, 'stopped');
   assert(error instanceof IpcError);
   // The silent one has answered pings all the while.
@@ -347,8 +350,43 @@ test('stats and client info', async (t) => {
   const info = server.getClientInfo('one');
   assert.deepStrictEqual(info.metadata, { role: 'web' });
   assert.strictEqual(info.peer.pid, process.pid);
-  assert.strictEqual(server.address(), common.socketPath);
+  if (WINDOWS) assert(server.address().startsWith('\\\\.\\pipe\\'), server.address());
+  else assert.strictEqual(server.address(), common.socketPath);
   assert(server instanceof IpcServer && client instanceof IpcClient);
+});
+
+test('auto-start: the first client hosts, others find it, and one takes over; a server comes', async (t) => {
+  const config = { id: 'hub', socketPath: t.file('hub.sock'), autoCleanupSocketFile: true };
+  const host = t.child('host', Object.assign({ clientId: 'host' }, config));
+  await host.report('hosting');
+  const hosting = [];
+  const members = ['one', 'two'].map((clientId) => {
+    const member = t.close(SmartIpc.createClient(Object.assign({ clientId, reconnectDelay: 20, maxReconnectDelay: 100 }, config)));
+    member.on('hosting', () => hosting.push(clientId));
+    return member;
+  });
+  const heard = recorder();
+  for (const member of members) {
+    await member.connect();
+    await member.subscribe('news', (payload) => heard(payload));
+  }
+  assert.deepStrictEqual(hosting, []);
+  await members[0].publish('news', 'hosted');
+  await heard.until(2);
+
+  const again = members.map((member) => once(member, 'connect'));
+  host.kill('SIGKILL');
+  await Promise.all(again);
+  assert.strictEqual(hosting.length, 1);
+  await members[0].publish('news', 'taken over');
+  await heard.until(4);
+
+  const found = members.map((member) => once(member, 'connect'));
+  const server = t.close(SmartIpc.createServer(config));
+  server.onMessage('echo', (payload) => payload);
+  await server.start();
+  await Promise.all(found);
+  for (const member of members) assert.strictEqual(await member.request('echo', 'served'), 'served');
 });
 
 test('a process with nothing open ends, within a second', async (t) => {
