@@ -15,7 +15,7 @@ const PLATFORMS = [
   'linux-arm64-musl',
   'darwin-x64',
   'darwin-arm64',
-  'win32-x64-msvc',
+  'win32-x64',
 ];
 
 module.exports = load();
@@ -140,7 +140,6 @@ function withCode(code, message) {
 
 function platformName(libc) {
   if (process.platform === 'linux') return `linux-${process.arch}-${libc}`;
-  if (process.platform === 'win32') return `win32-${process.arch}-msvc`;
   return `${process.platform}-${process.arch}`;
 }
 

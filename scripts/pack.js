@@ -5,6 +5,7 @@
 //
 //   --out=FOLDER    somewhere else
 //   --no-build      with the addon that is there
+//   --built         the package and the addons of all platforms that are in npm/
 //
 // The tarballs' paths are the last lines of output.
 
@@ -23,18 +24,30 @@ if (require.main === module) {
   runMain(() => {
     const args = process.argv.slice(2);
     const out = args.find((arg) => arg.startsWith('--out='));
-    setup({ modules: false, build: !args.includes('--no-build') });
-    const tarballs = packAll(path.resolve(out ? out.slice('--out='.length) : path.join(root, '.setup', 'packages')));
+    const built = args.includes('--built');
+    if (!built) setup({ modules: false, build: !args.includes('--no-build') });
+    const folder = path.resolve(out ? out.slice('--out='.length) : path.join(root, '.setup', 'packages'));
+    const tarballs = packAll(folder, built ? platforms().filter(isBuilt) : undefined);
     for (const tarball of tarballs) console.log(tarball);
   });
 }
 
-/** Packs both packages into a folder; returns the paths of the tarballs. */
-function packAll(out) {
+/**
+ * Packs the package, and those of platforms, into a folder; returns the paths of the
+ * tarballs, the package's first.
+ *
+ * @param {string} out
+ * @param {string[]} [built] platforms whose addon is in npm/; without them it is
+ *   this one, with the addon beside native.js
+ */
+function packAll(out, built) {
   fs.mkdirSync(out, { recursive: true });
   const work = fs.mkdtempSync(path.join(out, 'work-'));
   try {
-    return [stageMain(path.join(work, 'main')), stagePlatform(path.join(work, 'platform'))].map((folder) => pack(folder, out));
+    const staged = [stageMain(path.join(work, 'main'))];
+    if (built === undefined) staged.push(stagePlatform(path.join(work, 'platform'), platformName(), root));
+    else for (const platform of built) staged.push(stagePlatform(path.join(work, platform), platform, path.join(root, 'npm', platform)));
+    return staged.map((folder) => pack(folder, out));
   } finally {
     fs.rmSync(work, { recursive: true, force: true });
   }
@@ -54,18 +67,22 @@ function stageMain(folder) {
   return folder;
 }
 
-/** The package of this platform, with the addon that was built here. */
-function stagePlatform(folder) {
-  const platform = platformName();
+/** The package of a platform, with the addon that is in `from`. */
+function stagePlatform(folder, platform, from) {
   if (!platforms().includes(platform)) throw new SetupError(`there is no package for ${platform}: npm/ has ${platforms().join(', ')}.`);
   const manifest = readManifest(path.join('npm', platform, 'package.json'));
-  const addon = path.join(root, manifest.main);
+  const addon = path.join(from, manifest.main);
   if (!fs.existsSync(addon)) throw new SetupError(`${manifest.main} isn't there; build it: npm run build`);
   fs.mkdirSync(folder);
-  copy(addon, path.join(folder, manifest.main));
+  // The bill of materials is of a release, and of the addon beside it.
+  for (const file of manifest.files.filter((file) => fs.existsSync(path.join(from, file)))) copy(path.join(from, file), path.join(folder, file));
   copy(path.join(root, 'LICENSE'), path.join(folder, 'LICENSE'));
   writeManifest(folder, manifest);
   return folder;
+}
+
+function isBuilt(platform) {
+  return fs.existsSync(path.join(root, 'npm', platform, `smartipc-native.${platform}.node`));
 }
 
 function pack(folder, out) {

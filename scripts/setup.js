@@ -150,7 +150,6 @@ function buildAddon(tools) {
 function platformName() {
   const { platform, arch } = process;
   if (platform === 'linux') return `linux-${arch}-${isMusl() ? 'musl' : 'gnu'}`;
-  if (platform === 'win32') return `win32-${arch}-msvc`;
   return `${platform}-${arch}`;
 }
 
@@ -188,6 +187,16 @@ function npm() {
   // On Windows npm is a batch file, which can't be spawned without a shell.
   if (process.platform === 'win32' && fs.existsSync(beside)) return [process.execPath, beside];
   return ['npm'];
+}
+
+/** npm's own script, for a Node of our choice to run. */
+function npmScript() {
+  const [command, first] = npm();
+  if (first) return first;
+  const folders = (process.env.PATH || '').split(path.delimiter);
+  const found = folders.map((folder) => path.join(folder, command)).find((file) => fs.existsSync(file));
+  if (!found) throw new SetupError('npm is not on the PATH');
+  return fs.realpathSync(found);
 }
 
 function rustVersion() {
@@ -303,7 +312,25 @@ function compareVersions(a, b) {
   return 0;
 }
 
-module.exports = { root, ALIAS, SetupError, setup, checkNode, checkTools, cargoEnv, installModules, linkAlias, buildAddon, npm, platformName, runMain, ending };
+module.exports = {
+  root,
+  ALIAS,
+  SetupError,
+  setup,
+  checkNode,
+  checkTools,
+  cargoEnv,
+  installModules,
+  linkAlias,
+  buildAddon,
+  replaceFile,
+  run,
+  npm,
+  npmScript,
+  platformName,
+  runMain,
+  ending,
+};
 
 if (require.main === module) {
   runMain(() => setup({ modules: !process.argv.includes('--build') }));

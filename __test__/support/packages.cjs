@@ -8,7 +8,7 @@ const os = require('os');
 const path = require('path');
 
 const { packAll } = require('../../scripts/pack.js');
-const { npm, platformName } = require('../../scripts/setup.js');
+const { npmScript, platformName } = require('../../scripts/setup.js');
 
 const PLATFORM_PACKAGE = `smartipc-native-${platformName()}`;
 const ALIAS = '@push.rocks/smartipc';
@@ -72,9 +72,9 @@ class Project {
 
   /** npm install, of tarballs only. */
   install(...packages) {
-    const [command, ...first] = npmOf();
-    const args = [...first, 'install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', ...packages];
-    return runToEnd(command, args, { cwd: this.folder, env: this.env });
+    // By our own Node: npm's launcher would look for one on the PATH.
+    const args = [npmScript(), 'install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', ...packages];
+    return runToEnd(process.execPath, args, { cwd: this.folder, env: this.env });
   }
 
   /** Puts a package where npm would, from its tarball. */
@@ -101,15 +101,6 @@ class Project {
     if (stdout === '') throw new Error(stderr);
     return JSON.parse(stdout);
   }
-}
-
-/** npm's own script, run by our node: its launcher would look for one on the PATH. */
-function npmOf() {
-  const [command, ...first] = npm();
-  if (first.length > 0) return [command, ...first];
-  const found = (process.env.PATH || '').split(path.delimiter).map((folder) => path.join(folder, command)).find((file) => fs.existsSync(file));
-  if (!found) throw new Error('npm is not on the PATH');
-  return [process.execPath, fs.realpathSync(found)];
 }
 
 module.exports = { ALIAS, PLATFORM_PACKAGE, Project, filesOf, tarballs, temporary };

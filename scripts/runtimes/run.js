@@ -12,13 +12,12 @@
 const { spawn } = require('child_process');
 const path = require('path');
 
+const { TIME_LIMIT, caseEnv, countCases } = require('../cases.js');
 const { root, setup, runMain, SetupError } = require('../setup.js');
 const { NotFetched, fetchTool } = require('./fetch.js');
 const { RUNTIMES } = require('./list.js');
 
 const FILES = ['core.cjs', 'streams.cjs'];
-/** A file takes below 20 s; past this it hangs. */
-const TIME_LIMIT = 5 * 60 * 1000;
 
 runMain(async () => {
   const options = parseArgs(process.argv.slice(2));
@@ -56,7 +55,7 @@ async function runOn(name, { match }) {
   }
   const begin = Date.now();
   const row = { title, missing: '', passed: 0, failed: 0, names: [], seconds: 0 };
-  for (const file of FILES) count(await runFile(program, name, file, match), file, row);
+  for (const file of FILES) countCases(await runFile(program, name, file, match), file, row);
   row.seconds = (Date.now() - begin) / 1000;
   return row;
 }
@@ -69,9 +68,7 @@ function findProgram(tool) {
 function runFile(program, name, file, match) {
   const script = path.join(root, '__test__', 'runtimes', file);
   const args = name === 'deno' ? ['run', '--allow-all', script] : [script];
-  const env = Object.assign({}, process.env, { SMARTIPC_OTHER_RUNTIME: process.execPath });
-  // What was meant for this process. SMARTIPC_DRIVER is passed on.
-  for (const variable of ['NODE_OPTIONS', 'NODE_PATH', 'SMARTIPC_CLIENT_ONLY']) delete env[variable];
+  const env = caseEnv({ SMARTIPC_OTHER_RUNTIME: process.execPath });
   return new Promise((resolve) => {
     const child = spawn(program, match ? [...args, match] : args, { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] });
     const timer = setTimeout(() => child.kill('SIGKILL'), TIME_LIMIT);
@@ -86,19 +83,6 @@ function runFile(program, name, file, match) {
       resolve({ output, status, signal });
     });
   });
-}
-
-/** Adds the lines of a run to its row; one that did not come to its end has failed. */
-function count({ output, status, signal }, file, row) {
-  const good = output.match(/^ok \d+ - /gm) || [];
-  const bad = [...output.matchAll(/^not ok \d+ - (.*)$/gm)].map((match) => match[1]);
-  const plan = /^1\.\.(\d+)$/m.exec(output);
-  if (bad.length === 0 && (status !== 0 || !plan || Number(plan[1]) !== good.length)) {
-    bad.push(`${file} ended with ${signal || `exit code ${status}`} after ${good.length} cases`);
-  }
-  row.passed += good.length;
-  row.failed += bad.length;
-  row.names.push(...bad);
 }
 
 function summarise(rows, { allowMissing }) {

@@ -1,0 +1,120 @@
+'use strict';
+
+// npm run build:platforms: builds the addon for every platform that a Debian
+// machine can build for, into npm/<platform>.
+//
+//   npm run build:platforms -- --only=win32-x64,linux-x64-musl
+//   npm run build:platforms -- --allow-skip=darwin-arm64    no failure if it can't be built
+//
+// What is needed is fetched by fetch.js. A platform that can't be built is named
+// with the reason, and makes the exit code 1.
+
+const { spawnSync } = require('child_process');
+const path = require('path');
+
+const { root, checkTools, cargoEnv, ending, replaceFile, runMain, SetupError } = require('../setup.js');
+const { STORE, NotFetched, debian, rustWithSources, windowsLibraries, zig } = require('./fetch.js');
+const { inspect } = require('./inspect.js');
+const { LARGEST, PLATFORMS } = require('./list.js');
+const { seconds, summarise } = require('./report.js');
+const { writeBillOfMaterials } = require('./sbom.js');
+
+if (require.main === module) {
+  runMain(() => {
+    const options = parseArgs(process.argv.slice(2), ['only', 'allow-skip']);
+    const rows = options.only.map((platform) => buildRow(platform));
+    process.exitCode = summarise('addons', rows, options.allowSkip);
+  });
+}
+
+/** Reads `--only=a,b` and `--allow-skip=a,b`, which name platforms. */
+function parseArgs(args, lists) {
+  const options = { only: Object.keys(PLATFORMS), allowSkip: [] };
+  for (const arg of args) {
+    const [, name, value] = /^--([\w-]+)=(.*)$/.exec(arg) || [];
+    if (!lists.includes(name)) throw new SetupError(`unknown argument ${arg}; there are ${lists.map((it) => `--${it}=`).join(', ')}`);
+    options[name === 'allow-skip' ? 'allowSkip' : name] = value.split(',');
+  }
+  const unknown = [...options.only, ...options.allowSkip].filter((name) => !(name in PLATFORMS));
+  if (unknown.length > 0) throw new SetupError(`no platform is called ${unknown.join(', ')}; there are ${Object.keys(PLATFORMS).join(', ')}.`);
+  return options;
+}
+
+function buildRow(platform) {
+  console.log(`\n=== ${platform} ===`);
+  const begin = Date.now();
+  try {
+    const file = build(platform);
+    const found = inspect(file, platform);
+    const problems = [];
+    if (found.size > LARGEST) problems.push(`${found.size} bytes are more than ${LARGEST}`);
+    if (!found.stripped) problems.push('it has debugging symbols');
+    const { glibc } = PLATFORMS[platform];
+    if (glibc && newer(found.glibc, glibc)) problems.push(`it needs glibc ${found.glibc}, and is to run on ${glibc}`);
+    writeBillOfMaterials(platform);
+    const text = `${found.size} bytes${found.glibc ? `, glibc ${found.glibc}` : ''}${found.needs ? `, needs ${found.needs.join(' ')}` : ''}`;
+    return { title: platform, state: problems.length > 0 ? 'FAILED' : 'ok', text: `${text} (${seconds(begin)})`, names: problems };
+  } catch (error) {
+    if (error instanceof NotFetched) return { title: platform, state: 'skipped', text: error.message, names: [] };
+    if (error instanceof SetupError) return { title: platform, state: 'FAILED', text: error.message, names: [] };
+    throw error;
+  }
+}
+
+/** Builds the addon of a platform; returns its path. */
+function build(platform) {
+  if (process.platform !== 'linux' || process.arch !== 'x64') throw new NotFetched('is built on Linux x64 only');
+  const { target } = PLATFORMS[platform];
+  const { command, args, env } = commandFor(platform);
+  const all = [...args, '--release', '--lib', '--locked', '--target', withGlibc(platform)];
+  const result = spawnSync(command, all, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'] });
+  if (result.error) throw new SetupError(`cargo could not be run: ${result.error.message}`);
+  if (result.status !== 0) throw new SetupError(`cargo build for ${target} failed (${ending(result)})`);
+  const built = path.join(env.CARGO_TARGET_DIR, target, 'release', libraryName(platform));
+  const file = path.join(root, 'npm', platform, `smartipc-native.${platform}.node`);
+  replaceFile(built, file);
+  return file;
+}
+
+/** cargo for a platform, up to what is to be built. */
+function commandFor(platform) {
+  const { rust, linker, packages = [], target, zig: byZig, features = [], env = {} } = PLATFORMS[platform];
+  if (linker) debian(linker, ...packages);
+  const own = rust === 'rustup';
+  const toolchain = own ? undefined : rustWithSources();
+  const linking = byZig ? zig() : undefined;
+  const paths = [...(toolchain ? [toolchain.bin] : []), ...(linking ? [linking.bin] : []), process.env.PATH];
+  const all = {
+    ...(own ? cargoEnv(checkTools()) : process.env),
+    ...(toolchain ? toolchain.env : {}),
+    ...(linking ? linking.env : {}),
+    ...(target.includes('windows') ? windowsLibraries(toolchain, target) : {}),
+    ...env,
+    PATH: paths.join(path.delimiter),
+    // Compilers of different versions would build everything anew for each other.
+    CARGO_TARGET_DIR: path.join(STORE, own ? 'target' : 'target-std'),
+  };
+  if (linker) all[`CARGO_TARGET_${target.toUpperCase().replace(/-/g, '_')}_LINKER`] = linker;
+  const args = [byZig ? 'zigbuild' : 'build'];
+  if (!own) args.push('-Zbuild-std=std,panic_unwind');
+  if (features.length > 0) args.push('--features', features.join(','));
+  return byZig ? { command: path.join(linking.bin, 'cargo-zigbuild'), args, env: all } : { command: toolchain.cargo, args, env: all };
+}
+
+function withGlibc(platform) {
+  const { target, glibc } = PLATFORMS[platform];
+  return glibc ? `${target}.${glibc}` : target;
+}
+
+function libraryName(platform) {
+  if (platform.startsWith('win32')) return 'smartipc_native.dll';
+  return platform.startsWith('darwin') ? 'libsmartipc_native.dylib' : 'libsmartipc_native.so';
+}
+
+/** Whether version `a` is above version `b`. */
+function newer(a, b) {
+  const [left, right] = [a, b].map((version) => version.split('.').map(Number));
+  return left[0] !== right[0] ? left[0] > right[0] : left[1] > right[1];
+}
+
+module.exports = { build, commandFor, parseArgs };
