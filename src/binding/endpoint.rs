@@ -142,9 +142,11 @@ impl Sink for Post {
     }
 }
 
+/// The endpoints of one JavaScript thread by their numbers.
+type Endpoints = HashMap<u32, Arc<Endpoint>, BuildHasherDefault<IdHasher>>;
+
 thread_local! {
-    static ENDPOINTS: RefCell<Held<HashMap<u32, Arc<Endpoint>, BuildHasherDefault<IdHasher>>>> =
-        RefCell::default();
+    static ENDPOINTS: RefCell<Held<Endpoints>> = RefCell::default();
 }
 
 /// A number for a new endpoint, unique in the process.
