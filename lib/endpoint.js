@@ -212,8 +212,8 @@ class Endpoint extends Outbound {
   _respond(peer, id, value) {
     try {
       const { tag, data, units } = encode(value, this._mayClone(peer));
-      native.respond(this._number, peer.conn, id, tag, data, units);
-      markDirty(this);
+      // What fails here the peer has been told.
+      if (native.respond(this._number, peer.conn, id, tag, data, units) !== R.ACCEPTED) markDirty(this);
     } catch (error) {
       this._fail(peer, id, error);
     }

@@ -70,7 +70,10 @@ function visit() {
         handled++;
         // Answers of a long batch set out while the rest is handled, so that
         // both processes work at the same time.
-        if (handled % FLUSH_EVERY === 0) flush();
+        if (handled % FLUSH_EVERY === 0) {
+          flush();
+          native.flush(0);
+        }
         if (handled % LOOK_EVERY === 0 && performance.now() > until) {
           interrupted = true;
           setImmediate(resume);
@@ -104,9 +107,10 @@ function nextBatch() {
   }
   records = heads[1];
   comeAgain = heads[2] !== 0;
-  // Taking a batch may have granted credit, which has to reach the peer.
-  const receiver = endpoints.get(heads[0]);
-  if (receiver !== undefined) markDirty(receiver);
+  if (heads[3] !== 0) {
+    const receiver = endpoints.get(heads[0]);
+    if (receiver !== undefined) markDirty(receiver);
+  }
   return true;
 }
 
@@ -119,7 +123,10 @@ function letGo() {
   return false;
 }
 
-/** Remembers to flush an endpoint at the end of the batch or of the turn. */
+/**
+ * Remembers to flush an endpoint at the end of the batch or of the turn. Not
+ * needed where the native side does it by itself, after a visit: see `TO_FLUSH`.
+ */
 function markDirty(endpoint) {
   if (exiting) {
     endpoint.flush();

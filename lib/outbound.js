@@ -67,7 +67,7 @@ class Outbound extends NativeEndpoint {
       this._pending.set(op, pending);
       if (signal !== undefined) this._stopOn(signal, op, conn, type, pending);
       if (this._pending.size === 1) this._updateKeepAlive();
-      markDirty(this);
+      if (status & R.TO_FLUSH) markDirty(this);
     });
   }
 
@@ -86,21 +86,18 @@ class Outbound extends NativeEndpoint {
 
   /** Turns the status of a one-way call into its promise. */
   _oneWay(peer, op, status) {
-    if (status === R.ACCEPTED && peer !== undefined) {
+    let taken = status;
+    if (status & R.TO_FLUSH) {
       markDirty(this);
-      return ACCEPTED;
+      taken -= R.TO_FLUSH;
     }
+    if (taken === R.ACCEPTED && peer !== undefined) return ACCEPTED;
     const call = oneWay((error) => this._report(error, peer && peer.clientId));
-    if (typeof status === 'string') call.reject(fromNative(status));
-    else if (status === R.QUEUED) this._ops.set(op, call);
-    else if (peer === undefined) {
-      // The connection is there, but its record has not been read yet.
-      markDirty(this);
-      this._early.push({ call, status });
-    } else {
-      markDirty(this);
-      peer.waiters.push(call);
-    }
+    if (typeof taken === 'string') call.reject(fromNative(taken));
+    else if (taken === R.QUEUED) this._ops.set(op, call);
+    // The connection is there, but its record has not been read yet.
+    else if (peer === undefined) this._early.push({ call, status: taken });
+    else peer.waiters.push(call);
     return call.promise;
   }
 

@@ -44,4 +44,6 @@ module.exports = {
   ACCEPTED: 0,
   WAIT: 1,
   QUEUED: 2,
+  // Added to it: the output has to be flushed by this side.
+  TO_FLUSH: 4,
 };

@@ -62,7 +62,7 @@ pub(super) fn failed(error: &crate::ipc::Error) -> String {
     describe_error(error, None).to_string()
 }
 
-pub(super) fn find(number: u32) -> Result<Arc<Endpoint>> {
+pub(super) fn find(number: u32) -> Result<Rc<Endpoint>> {
     endpoint::get(number).ok_or_else(|| Error::from_reason("the endpoint was closed"))
 }
 

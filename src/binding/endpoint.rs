@@ -1,8 +1,9 @@
 //! Endpoints of this thread's environment, by number.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
@@ -23,6 +24,8 @@ pub(super) struct Endpoint {
     pub(super) handle: Handle,
     pub(super) names: Arc<Names>,
     mailbox: Arc<Mailbox>,
+    /// It is on the list of those that are written after the visit.
+    listed: Cell<bool>,
 }
 
 /// The core's handle.
@@ -143,10 +146,53 @@ impl Sink for Post {
 }
 
 /// The endpoints of one JavaScript thread by their numbers.
-type Endpoints = HashMap<u32, Arc<Endpoint>, BuildHasherDefault<IdHasher>>;
+type Endpoints = HashMap<u32, Rc<Endpoint>, BuildHasherDefault<IdHasher>>;
 
 thread_local! {
     static ENDPOINTS: RefCell<Held<Endpoints>> = RefCell::default();
+    /// The event loop has called JavaScript, and writes when it is back.
+    static VISITED: Cell<bool> = const { Cell::new(false) };
+    /// What it then writes.
+    static UNWRITTEN: RefCell<Vec<Rc<Endpoint>>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Endpoint {
+    /// Leaves writing to the end of the visit that is under way; false if there
+    /// is none, and JavaScript has to see to it.
+    pub(super) fn writes_after_visit(self: &Rc<Self>) -> bool {
+        let visited = VISITED.get();
+        if visited && !self.listed.replace(true) {
+            UNWRITTEN.with_borrow_mut(|all| all.push(self.clone()));
+        }
+        visited
+    }
+}
+
+/// Lets the event loop call JavaScript, and writes what was sent meanwhile: by
+/// handlers, and by the promise callbacks and ticks that run before it is back.
+/// They need no tick of their own to have it written.
+#[cfg(unix)]
+pub(super) fn visit(call: impl FnOnce()) {
+    VISITED.set(true);
+    call();
+    VISITED.set(false);
+    write_listed();
+}
+
+/// Writes what waits for the end of the visit.
+pub(super) fn write_listed() {
+    let listed = UNWRITTEN.take();
+    for endpoint in &listed {
+        endpoint.listed.set(false);
+        endpoint.handle.flush();
+    }
+    // The list is used again, unless writing has begun another.
+    UNWRITTEN.with_borrow_mut(|all| {
+        if all.is_empty() {
+            *all = listed;
+            all.clear();
+        }
+    });
 }
 
 /// A number for a new endpoint, unique in the process.
@@ -156,15 +202,16 @@ pub(super) fn next_number() -> u32 {
 }
 
 pub(super) fn add(number: u32, handle: Handle, names: Arc<Names>, mailbox: Arc<Mailbox>) {
-    let endpoint = Arc::new(Endpoint {
+    let endpoint = Rc::new(Endpoint {
         handle,
         names,
         mailbox,
+        listed: Cell::new(false),
     });
     ENDPOINTS.with_borrow_mut(|endpoints| endpoints.insert(number, endpoint));
 }
 
-pub(super) fn get(number: u32) -> Option<Arc<Endpoint>> {
+pub(super) fn get(number: u32) -> Option<Rc<Endpoint>> {
     ENDPOINTS.with_borrow(|endpoints| endpoints.get(&number).cloned())
 }
 
@@ -176,8 +223,10 @@ pub(super) fn remove(number: u32) {
     }
 }
 
-/// Writes what all endpoints have queued; the process is about to end.
+/// Writes what all endpoints have queued; the process is about to end, perhaps
+/// in the middle of a visit.
 pub(super) fn flush_all() {
+    VISITED.set(false);
     let all: Vec<_> = ENDPOINTS.with_borrow(|endpoints| endpoints.values().cloned().collect());
     for endpoint in all {
         endpoint.handle.flush();

@@ -6,6 +6,7 @@
 
 use std::ffi::CStr;
 use std::ptr;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -28,6 +29,8 @@ use crate::ipc::proto::Sent;
 pub(super) const ACCEPTED: u32 = 0;
 pub(super) const WAIT: u32 = 1;
 const QUEUED: u32 = 2;
+/// Added where JavaScript has to have the output written: see `endpoint::visit`.
+const TO_FLUSH: u32 = 4;
 
 /// Adds the callbacks to the module.
 pub(super) fn register(env: &Env, exports: &Object<'_>) -> Result<()> {
@@ -109,12 +112,26 @@ fn name(endpoint: &Endpoint, number: u32) -> Bytes {
     endpoint.names.lock().text(number)
 }
 
-fn sent(env: sys::napi_env, result: std::result::Result<Taken, Error>) -> sys::napi_value {
-    match result {
-        Ok(Taken::Accepted) => value::number(env, ACCEPTED),
-        Ok(Taken::Wait) => value::number(env, WAIT),
-        Ok(Taken::Queued) => value::number(env, QUEUED),
-        Err(error) => failure(env, &error),
+fn sent(
+    env: sys::napi_env,
+    endpoint: &Rc<Endpoint>,
+    result: std::result::Result<Taken, Error>,
+) -> sys::napi_value {
+    let status = match result {
+        Ok(Taken::Accepted) => ACCEPTED,
+        Ok(Taken::Wait) => WAIT,
+        Ok(Taken::Queued) => return value::number(env, QUEUED),
+        Err(error) => return failure(env, &error),
+    };
+    value::number(env, status | to_flush(endpoint))
+}
+
+/// What to add to the status of a call that has left output.
+fn to_flush(endpoint: &Rc<Endpoint>) -> u32 {
+    if endpoint.writes_after_visit() {
+        0
+    } else {
+        TO_FLUSH
     }
 }
 
@@ -156,7 +173,7 @@ mod message {
                     .and_then(|sent| sent)
                     .map(Taken::from),
             };
-            sent(args.env, result)
+            sent(args.env, &endpoint, result)
         }
     }
 }
@@ -204,7 +221,7 @@ mod request {
                     .and_then(|sent| sent)
                     .map(Taken::from),
             };
-            sent(args.env, result)
+            sent(args.env, &endpoint, result)
         }
     }
 }
@@ -236,13 +253,13 @@ mod publish {
                 }
                 Handle::Server(_) => Err(gone()),
             };
-            sent(args.env, result)
+            sent(args.env, &endpoint, result)
         }
     }
 }
 
-/// `respond(endpoint, conn, id, encoding, payload, units)`; an answer for a
-/// connection that is over is dropped, for nobody waits.
+/// `respond(endpoint, conn, id, encoding, payload, units)`: a status; an answer
+/// for a connection that is over is dropped, for nobody waits.
 mod respond {
     use super::*;
 
@@ -251,7 +268,7 @@ mod respond {
     impl Callback for Call {
         fn call(args: &Arguments<9>) -> sys::napi_value {
             let Some(endpoint) = endpoint::get(args.u32(0)) else {
-                return value::undefined(args.env);
+                return value::number(args.env, ACCEPTED);
             };
             let (conn, id) = (args.u32(1), args.u32(2));
             let body = body(
@@ -268,7 +285,7 @@ mod respond {
                 .with(conn, |session, now| session.respond(id, body, now))
             {
                 Ok(Err(error)) => failure(args.env, &error),
-                Ok(Ok(())) | Err(_) => value::undefined(args.env),
+                Ok(Ok(())) | Err(_) => value::number(args.env, ACCEPTED | to_flush(&endpoint)),
             }
         }
     }
@@ -293,7 +310,7 @@ mod finished {
     }
 }
 
-/// `flush(endpoint)`
+/// `flush(endpoint)`; without one, what waits for the end of the visit.
 mod flush {
     use super::*;
 
@@ -301,8 +318,13 @@ mod flush {
 
     impl Callback for Call {
         fn call(args: &Arguments<9>) -> sys::napi_value {
-            if let Some(endpoint) = endpoint::get(args.u32(0)) {
-                endpoint.handle.flush();
+            match args.u32(0) {
+                0 => endpoint::write_listed(),
+                number => {
+                    if let Some(endpoint) = endpoint::get(number) {
+                        endpoint.handle.flush();
+                    }
+                }
             }
             value::undefined(args.env)
         }
@@ -325,9 +347,9 @@ mod drain {
                 return value::undefined(args.env);
             };
             let count = batch.heads.len() / RECORD;
-            let prefix: [u32; PREFIX] = [batch.endpoint, count as u32, u32::from(more), 0];
+            let flush = settle_accounts(&batch);
+            let prefix: [u32; PREFIX] = [batch.endpoint, count as u32, u32::from(more), flush];
             args.fill(1, prefix.into_iter().chain(batch.heads.iter().copied()));
-            settle_accounts(&batch);
             let text = value::ascii(args.env, &batch.text);
             if batch.extras.is_empty() {
                 return text;
@@ -347,10 +369,10 @@ mod drain {
 
     /// Gives bytes back, lets clients in that JavaScript is about to hear of,
     /// and gives the signs of life that peers wait for: that this thread has
-    /// come here is what they ask.
-    fn settle_accounts(batch: &Batch) {
+    /// come here is what they ask. What to add to a status is returned.
+    fn settle_accounts(batch: &Batch) -> u32 {
         let Some(endpoint) = endpoint::get(batch.endpoint) else {
-            return;
+            return 0;
         };
         for (conn, bytes) in &batch.taken {
             let _ = endpoint
@@ -367,6 +389,12 @@ mod drain {
         }
         if !batch.pings.is_empty() {
             endpoint.handle.flush();
+        }
+        // Bytes given back may be credit, which has to reach the peer.
+        if batch.taken.is_empty() {
+            0
+        } else {
+            to_flush(&endpoint)
         }
     }
 }

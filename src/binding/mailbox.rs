@@ -24,7 +24,8 @@ use crate::ipc::poller::Poller;
 
 /// Words per record.
 pub(super) const RECORD: usize = 8;
-/// Words before the first record: endpoint, records, whether to come again.
+/// Words before the first record: endpoint, records, whether to come again,
+/// whether to flush.
 pub(super) const PREFIX: usize = 4;
 /// Records per batch: enough to make the crossing cheap, few enough to let
 /// other events of the loop have their turn.

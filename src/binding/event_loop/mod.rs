@@ -25,6 +25,7 @@ use std::time::Instant;
 
 use napi::sys;
 
+use super::endpoint;
 use super::uv::{Entrance, Handle, Hook, Kind, Loop, Symbols, READABLE, WRITABLE};
 use crate::ipc::poller::{LinkKey, Plan, Polled};
 use crate::ipc::proto::{Event, IdHasher};
@@ -205,7 +206,7 @@ impl EventLoop {
         if !(inside::take_mail() | self.mail.take()) {
             return;
         }
-        self.entrance.call();
+        endpoint::visit(|| self.entrance.call());
         if inside::take_links() {
             self.attend();
         }
