@@ -264,7 +264,7 @@ class IpcClient extends Streaming {
   // For the endpoint ----------------------------------------------------------
 
   _isOpen() {
-    return !['idle', 'ended', 'lost'].includes(this._state);
+    return this._state !== 'idle' && this._state !== 'ended' && this._state !== 'lost';
   }
 
   _peer(conn) {

@@ -99,11 +99,12 @@ class NativeEndpoint extends Emitter {
 
   _updateKeepAlive() {
     const open = this._isOpen() || this._pending.size > 0 || this._ops.size > 0;
-    if (open) endpoints.set(this._number, this);
-    if (open && this._keepAlive === undefined) {
+    if (open === (this._keepAlive !== undefined)) return;
+    if (open) {
+      endpoints.set(this._number, this);
       this._keepAlive = setInterval(nothing, FOR_EVER);
       if (!this._referenced) this._keepAlive.unref();
-    } else if (!open && this._keepAlive !== undefined) {
+    } else {
       clearInterval(this._keepAlive);
       this._keepAlive = undefined;
       endpoints.delete(this._number);

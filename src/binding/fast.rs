@@ -350,21 +350,27 @@ mod drain {
             let flush = settle_accounts(&batch);
             let prefix: [u32; PREFIX] = [batch.endpoint, count as u32, u32::from(more), flush];
             args.fill(1, prefix.into_iter().chain(batch.heads.iter().copied()));
-            let text = value::ascii(args.env, &batch.text);
-            if batch.extras.is_empty() {
-                return text;
-            }
-            let array = value::array(args.env, batch.extras.len() + 1);
-            value::set_element(args.env, array, 0, text);
-            for (at, extra) in batch.extras.iter().enumerate() {
-                let item = match extra {
-                    Extra::Text(text) => value::utf8(args.env, text),
-                    Extra::Bytes(bytes) => value::buffer(args.env, bytes),
-                };
-                value::set_element(args.env, array, at + 1, item);
-            }
-            array
+            let mail = contents(args.env, &batch);
+            mailbox.give_back(batch);
+            mail
         }
+    }
+
+    fn contents(env: sys::napi_env, batch: &Batch) -> sys::napi_value {
+        let text = value::ascii(env, &batch.text);
+        if batch.extras.is_empty() {
+            return text;
+        }
+        let array = value::array(env, batch.extras.len() + 1);
+        value::set_element(env, array, 0, text);
+        for (at, extra) in batch.extras.iter().enumerate() {
+            let item = match extra {
+                Extra::Text(text) => value::utf8(env, text),
+                Extra::Bytes(bytes) => value::buffer(env, bytes),
+            };
+            value::set_element(env, array, at + 1, item);
+        }
+        array
     }
 
     /// Gives bytes back, lets clients in that JavaScript is about to hear of,

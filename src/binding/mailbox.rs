@@ -32,6 +32,8 @@ pub(super) const PREFIX: usize = 4;
 pub(super) const MAX_RECORDS: usize = 256;
 /// Text per batch, about.
 const MAX_TEXT: usize = 256 * 1024;
+/// Text of a batch that is kept to be filled again.
+const KEEP_TEXT: usize = 32 * 1024;
 
 /// A value that travels beside the text.
 #[derive(Debug)]
@@ -68,6 +70,17 @@ impl Batch {
         }
     }
 
+    /// Makes an empty batch of one that has been taken.
+    fn cleared(mut self) -> Self {
+        self.heads.clear();
+        self.text.clear();
+        self.extras.clear();
+        self.taken.clear();
+        self.arrivals.clear();
+        self.pings.clear();
+        self
+    }
+
     fn has_room(&self, endpoint: u32) -> bool {
         self.endpoint == endpoint
             && self.heads.len() < MAX_RECORDS * RECORD
@@ -80,6 +93,8 @@ impl Batch {
 pub(super) struct Batches {
     queue: VecDeque<Batch>,
     endpoint: u32,
+    /// An empty one for the next record: most visits take a single batch.
+    spare: Option<Batch>,
 }
 
 impl Batches {
@@ -91,7 +106,11 @@ impl Batches {
             .back()
             .is_some_and(|batch| batch.has_room(endpoint))
         {
-            self.queue.push_back(Batch::new(endpoint));
+            let batch = match self.spare.take() {
+                Some(spare) => Batch { endpoint, ..spare },
+                None => Batch::new(endpoint),
+            };
+            self.queue.push_back(batch);
         }
         match self.queue.back_mut() {
             Some(batch) => batch,
@@ -210,6 +229,14 @@ impl Mailbox {
             state.rung = false;
         }
         (batch, more || once_more)
+    }
+
+    /// Takes a batch back that has been read.
+    pub(super) fn give_back(&self, batch: Batch) {
+        if batch.text.capacity() <= KEEP_TEXT {
+            let batch = batch.cleared();
+            self.lock().batches.spare = Some(batch);
+        }
     }
 
     /// The environment goes away: no more calls into it.
