@@ -160,7 +160,6 @@ function common(options, tlsOf) {
   if (tls !== undefined && where.socketPath !== undefined) {
     throw new TypeError('tls is for TCP; bytes of a socket path never leave the machine');
   }
-  read(options, 'busyPoll', 'pause');
   const heartbeatClose = read(options, 'heartbeatThrowOnTimeout', 'flag');
   const serialization = oneOf(options, 'serialization', ['json', 'advanced']);
   return {
@@ -175,6 +174,7 @@ function common(options, tlsOf) {
       heartbeatTimeout: read(options, 'heartbeatTimeout', 'millis'),
       heartbeatGrace: read(options, 'heartbeatInitialGracePeriodMs', 'pause'),
       heartbeatClose,
+      busyPoll: read(options, 'busyPoll', 'pause'),
       cloneVersion: CLONE_VERSION,
       tls: tls === undefined ? undefined : tlsOf(tls, where.host),
     },

@@ -15,7 +15,7 @@ use napi_derive::napi;
 use serde_json::json;
 use tokio::task::AbortHandle;
 
-use super::endpoint::{self, Endpoint, Handle, Names, Post};
+use super::endpoint::{self, BusyPoll, Endpoint, Handle, Names, Post};
 #[cfg(unix)]
 use super::event_loop::EventLoop;
 use super::mailbox::{Mailbox, MAX_RECORDS, PREFIX, RECORD};
@@ -37,6 +37,8 @@ use crate::ipc::{Address, Client, Server};
 struct Open {
     mailbox: Arc<Mailbox>,
     lease: Rc<Lease>,
+    #[cfg(unix)]
+    event_loop: Option<Rc<EventLoop>>,
 }
 
 thread_local! {
@@ -96,6 +98,8 @@ pub fn open_mailbox(env: Env, bell: Function<'_, (), ()>, event_loop: bool) -> R
     let open = Open {
         mailbox: mailbox.clone(),
         lease: Rc::new(Lease::new()),
+        #[cfg(unix)]
+        event_loop: None,
     };
     MAILBOXES.with_borrow_mut(|all| all.insert(number, open));
     let own = mailbox.clone();
@@ -131,7 +135,28 @@ fn start_event_loop(
     let started = unsafe { EventLoop::start(number, env.raw(), bell.raw()) };
     let started = started.ok_or_else(|| Error::from_reason("the loop driver cannot be started"))?;
     mailbox.set_event_loop(number, started.gate());
+    MAILBOXES.with_borrow_mut(|all| {
+        if let Some(open) = all.get_mut(&number) {
+            open.event_loop = Some(started);
+        }
+    });
     Ok(())
+}
+
+/// How an endpoint keeps its event loop awake. None with the tokio driver, whose
+/// thread sleeps whatever is asked for.
+#[cfg(unix)]
+fn busy_poll(mailbox: u32, time: Option<Duration>) -> Option<BusyPoll> {
+    let time = time.unwrap_or_default();
+    let event_loop = MAILBOXES.with_borrow(|all| all.get(&mailbox)?.event_loop.clone())?;
+    Some(Box::new(move |traffic| {
+        event_loop.stay_awake(traffic, time);
+    }))
+}
+
+#[cfg(not(unix))]
+fn busy_poll(_: u32, _: Option<Duration>) -> Option<BusyPoll> {
+    None
 }
 
 #[cfg(not(unix))]
@@ -148,9 +173,11 @@ pub fn heads_length() -> u32 {
 fn open<O, H>(
     mailbox: u32,
     options: O,
+    busy: Option<Duration>,
     make: impl FnOnce(O, tokio::runtime::Handle, Arc<dyn Sink>) -> H,
     wrap: impl FnOnce(H) -> Handle,
 ) -> Result<u32> {
+    let busy_poll = busy_poll(mailbox, busy);
     let (mailbox, lease) = MAILBOXES
         .with_borrow(|all| {
             all.get(&mailbox)
@@ -168,7 +195,7 @@ fn open<O, H>(
         mailbox: mailbox.clone(),
     };
     let handle = wrap(make(options, runtime, Arc::new(post)));
-    endpoint::add(number, handle, names, mailbox);
+    endpoint::add(number, handle, names, mailbox, busy_poll);
     Ok(number)
 }
 
@@ -183,9 +210,11 @@ fn wrong_option(env: &Env, error: &OptionError) -> Error {
 /// Makes a server that does not listen yet; returns its number.
 #[napi(catch_unwind)]
 pub fn open_server(env: Env, mailbox: u32, options: JsServerOptions) -> Result<u32> {
+    let busy = options.common.busy_poll();
     open(
         mailbox,
         ServerOptions::try_from(options).map_err(|error| wrong_option(&env, &error))?,
+        busy,
         Server::new,
         Handle::Server,
     )
@@ -194,9 +223,11 @@ pub fn open_server(env: Env, mailbox: u32, options: JsServerOptions) -> Result<u
 /// Makes a client that is not connected yet; returns its number.
 #[napi(catch_unwind)]
 pub fn open_client(env: Env, mailbox: u32, options: JsClientOptions) -> Result<u32> {
+    let busy = options.common.busy_poll();
     open(
         mailbox,
         ClientOptions::try_from(options).map_err(|error| wrong_option(&env, &error))?,
+        busy,
         Client::new,
         Handle::Client,
     )

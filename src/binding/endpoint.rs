@@ -26,6 +26,19 @@ pub(super) struct Endpoint {
     mailbox: Arc<Mailbox>,
     /// It is on the list of those that are written after the visit.
     listed: Cell<bool>,
+    busy_poll: Option<BusyPoll>,
+}
+
+/// Told of traffic where the event loop is to look for more before it sleeps.
+pub(super) type BusyPoll = Box<dyn Fn(Traffic)>;
+
+/// What an endpoint's connections have done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Traffic {
+    /// Messages have come.
+    Came,
+    /// Output has been written.
+    Left,
 }
 
 /// The core's handle.
@@ -166,6 +179,19 @@ impl Endpoint {
         }
         visited
     }
+
+    /// Writes what has been queued since the last call.
+    pub(super) fn flush(&self) {
+        self.handle.flush();
+        self.note(Traffic::Left);
+    }
+
+    /// Tells of traffic.
+    pub(super) fn note(&self, traffic: Traffic) {
+        if let Some(note) = &self.busy_poll {
+            note(traffic);
+        }
+    }
 }
 
 /// Lets the event loop call JavaScript, and writes what was sent meanwhile: by
@@ -184,7 +210,7 @@ pub(super) fn write_listed() {
     let listed = UNWRITTEN.take();
     for endpoint in &listed {
         endpoint.listed.set(false);
-        endpoint.handle.flush();
+        endpoint.flush();
     }
     // The list is used again, unless writing has begun another.
     UNWRITTEN.with_borrow_mut(|all| {
@@ -201,12 +227,19 @@ pub(super) fn next_number() -> u32 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-pub(super) fn add(number: u32, handle: Handle, names: Arc<Names>, mailbox: Arc<Mailbox>) {
+pub(super) fn add(
+    number: u32,
+    handle: Handle,
+    names: Arc<Names>,
+    mailbox: Arc<Mailbox>,
+    busy_poll: Option<BusyPoll>,
+) {
     let endpoint = Rc::new(Endpoint {
         handle,
         names,
         mailbox,
         listed: Cell::new(false),
+        busy_poll,
     });
     ENDPOINTS.with_borrow_mut(|endpoints| endpoints.insert(number, endpoint));
 }

@@ -14,7 +14,7 @@ use napi::bindgen_prelude::{JsValue, Object, Result};
 use napi::{check_status, sys, Env};
 
 use super::control;
-use super::endpoint::{self, Endpoint, Handle};
+use super::endpoint::{self, Endpoint, Handle, Traffic};
 use super::mailbox::{Batch, Extra, PREFIX, RECORD};
 use super::pack::describe_error;
 use super::streams;
@@ -322,7 +322,7 @@ mod flush {
                 0 => endpoint::write_listed(),
                 number => {
                     if let Some(endpoint) = endpoint::get(number) {
-                        endpoint.handle.flush();
+                        endpoint.flush();
                     }
                 }
             }
@@ -380,6 +380,7 @@ mod drain {
         let Some(endpoint) = endpoint::get(batch.endpoint) else {
             return 0;
         };
+        endpoint.note(Traffic::Came);
         for (conn, bytes) in &batch.taken {
             let _ = endpoint
                 .handle

@@ -27,6 +27,8 @@ pub struct JsCommonOptions {
     pub heartbeat_timeout: Option<f64>,
     pub heartbeat_grace: Option<f64>,
     pub heartbeat_close: Option<bool>,
+    /// In µs.
+    pub busy_poll: Option<f64>,
     pub clone_version: u32,
     pub json_only: Option<bool>,
     pub tls: Option<JsTlsOptions>,
@@ -108,6 +110,13 @@ impl JsCommonOptions {
                 port: port.and_then(|port| u16::try_from(port).ok()).unwrap_or(0),
             },
         }
+    }
+
+    /// For how long the event loop is to look for traffic before it sleeps.
+    pub(super) fn busy_poll(&self) -> Option<Duration> {
+        self.busy_poll
+            .filter(|micros| *micros > 0.0)
+            .map(|micros| millis(micros / 1000.0))
     }
 
     fn session(&self) -> SessionConfig {

@@ -10,6 +10,7 @@
 //!
 //! Everything but the gate lives on the JavaScript thread.
 
+mod busy;
 mod deadlines;
 mod gate;
 mod inside;
@@ -21,15 +22,16 @@ use std::hash::BuildHasherDefault;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use napi::sys;
 
-use super::endpoint;
+use super::endpoint::{self, Traffic};
 use super::uv::{Entrance, Handle, Hook, Kind, Loop, Symbols, READABLE, WRITABLE};
 use crate::ipc::poller::{LinkKey, Plan, Polled};
 use crate::ipc::proto::{Event, IdHasher};
 
+use busy::BusyPoll;
 use deadlines::Deadlines;
 pub(super) use gate::Gate;
 pub(super) use inside::ring_mail;
@@ -52,6 +54,7 @@ pub(super) struct EventLoop {
     events: Cell<Vec<Event>>,
     /// Mail waits for the check or the idle callback.
     mail: Cell<bool>,
+    busy: RefCell<BusyPoll>,
 }
 
 struct Handles {
@@ -59,6 +62,7 @@ struct Handles {
     timer: Handle,
     check: Handle,
     idle: Handle,
+    awake: Handle,
 }
 
 /// A link and what it is waited for.
@@ -106,6 +110,7 @@ impl EventLoop {
             deadlines: RefCell::default(),
             events: Cell::default(),
             mail: Cell::new(false),
+            busy: RefCell::default(),
         });
         let Ok(handles) = this.open_handles() else {
             this.entrance.close();
@@ -139,12 +144,36 @@ impl EventLoop {
             timer: self.uv.handle(Kind::Timer, NO_FD, on(Self::on_timer))?,
             check: self.uv.handle(Kind::Check, NO_FD, on(Self::on_check))?,
             idle: self.uv.handle(Kind::Idle, NO_FD, on(Self::on_idle))?,
+            awake: self.uv.handle(Kind::Idle, NO_FD, on(Self::on_awake))?,
         })
     }
 
     /// Where other threads hand links over.
     pub(super) fn gate(&self) -> Arc<Gate> {
         self.gate.clone()
+    }
+
+    /// There was traffic on an endpoint that wants the loop to look for more for
+    /// `time` before it sleeps.
+    pub(super) fn stay_awake(&self, traffic: Traffic, time: Duration) {
+        if self.busy.borrow_mut().note(traffic, time) {
+            self.with_handles(|handles| handles.awake.start_idle());
+        }
+    }
+
+    /// As long as an idle handle is active, the loop looks at descriptors without
+    /// waiting, and timers and other handles have their turns as ever.
+    fn on_awake(&self) {
+        let now = Instant::now();
+        let mut busy = self.busy.borrow_mut();
+        if busy.look(now) {
+            // The peer may need this very CPU to answer.
+            std::thread::yield_now();
+            if !busy.is_in_the_way(now.elapsed()) {
+                return;
+            }
+        }
+        self.with_handles(|handles| handles.awake.stop_idle());
     }
 
     fn on_wake(&self) {
@@ -346,7 +375,14 @@ impl EventLoop {
         });
         let handles = self.handles.borrow_mut().take();
         if let Some(handles) = handles {
-            for handle in [handles.waker, handles.timer, handles.check, handles.idle] {
+            let Handles {
+                waker,
+                timer,
+                check,
+                idle,
+                awake,
+            } = handles;
+            for handle in [waker, timer, check, idle, awake] {
                 handle.close();
             }
         }
