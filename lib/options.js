@@ -3,13 +3,12 @@
 // Options: checked here, defaulted by the native side. What is `undefined`
 // counts as not given; what we don't know is left alone.
 
-const crypto = require('crypto');
 const fs = require('fs');
 const os = require('os');
 const path = require('path');
 
 const check = require('./check');
-const { CLONE_VERSION } = require('./codec');
+const { cloneVersion } = require('./codec');
 const { DRIVER } = require('./driver');
 const { IpcError } = require('./errors');
 const tlsOptions = require('./tls');
@@ -103,7 +102,7 @@ function defaultPath(id) {
 /** The id, or a hash of it where it would be too long or was not kept as it is. */
 function short(plain, id, room) {
   if (plain === id && plain.length <= room) return plain;
-  const hash = crypto.createHash('sha256').update(id).digest('hex').slice(0, 16);
+  const hash = require('crypto').createHash('sha256').update(id).digest('hex').slice(0, 16);
   const kept = plain.slice(0, Math.max(0, room - hash.length - 1));
   return kept === '' ? hash : `${kept}-${hash}`;
 }
@@ -175,13 +174,13 @@ function common(options, tlsOf) {
       heartbeatGrace: read(options, 'heartbeatInitialGracePeriodMs', 'pause'),
       heartbeatClose,
       busyPoll: read(options, 'busyPoll', 'pause'),
-      cloneVersion: CLONE_VERSION,
+      cloneVersion: cloneVersion(),
       tls: tls === undefined ? undefined : tlsOf(tls, where.host),
     },
     settings: {
       timeout: options.timeout === undefined ? DEFAULT_TIMEOUT : check.time('timeout', options.timeout),
       advanced: serialization === 'advanced',
-      cloneVersion: CLONE_VERSION,
+      cloneVersion: cloneVersion(),
       closeOnTimeout: heartbeatClose !== false,
       // Only tokio can wait for a socket whose bytes pass through TLS.
       driver: tls === undefined ? DRIVER : 'tokio',
@@ -242,7 +241,7 @@ function client(options) {
     settings,
     native: {
       common: native,
-      clientId: clientId === undefined ? crypto.randomUUID() : clientId,
+      clientId: clientId === undefined ? require('crypto').randomUUID() : clientId,
       metadata,
       clientOnly: clientOnlyByEnvironment() || clientOnly,
       socketMode,

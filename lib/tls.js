@@ -5,7 +5,6 @@
 
 const fs = require('fs');
 const net = require('net');
-const tls = require('tls');
 
 const check = require('./check');
 const { IpcError } = require('./errors');
@@ -44,8 +43,9 @@ function authorities(value) {
 
 /** Those that Node trusts; newer versions know of those that were added. */
 function nodesAuthorities() {
-  const { getCACertificates } = /** @type {any} */ (tls);
-  const known = typeof getCACertificates === 'function' ? getCACertificates('default') : tls.rootCertificates;
+  // Loaded by those who use TLS, not by all.
+  const { getCACertificates, rootCertificates } = /** @type {any} */ (require('tls'));
+  const known = typeof getCACertificates === 'function' ? getCACertificates('default') : rootCertificates;
   return known === undefined ? [] : [...known];
 }
 

@@ -1,7 +1,5 @@
 'use strict';
 
-const crypto = require('crypto');
-
 const check = require('../check');
 
 const DEFAULT_CHUNK = 64 * 1024;
@@ -30,7 +28,7 @@ const LONGEST_META = 64 * 1024;
 function streamOptions(given) {
   const options = given === undefined || given === null ? {} : given;
   if (typeof options !== 'object') throw new TypeError(`options must be an object, not ${check.shown(options)}`);
-  const { streamId = crypto.randomUUID(), chunkSize = DEFAULT_CHUNK, meta, headers, onProgress, signal } = options;
+  const { streamId = require('crypto').randomUUID(), chunkSize = DEFAULT_CHUNK, meta, headers, onProgress, signal } = options;
   check.string('streamId', streamId);
   if (typeof chunkSize !== 'number') throw new TypeError(`chunkSize must be a number of bytes, not ${check.shown(chunkSize)}`);
   if (!(chunkSize >= 1)) throw new RangeError(`chunkSize must be at least 1, not ${chunkSize}`);
