@@ -35,7 +35,7 @@ function commit() {
 /** Times of a virtual machine hold for virtual machines. */
 function virtual() {
   if (process.platform !== 'linux') return '';
-  const { status, stdout } = spawnSync('systemd-detect-virt', { encoding: 'utf8' });
+  const { status, stdout } = spawnSync('systemd-detect-virt', ['--vm'], { encoding: 'utf8' });
   if (status === 0) return `, virtual (${stdout.trim()})`;
   const flags = /^flags\s*:.*\bhypervisor\b/m;
   return flags.test(require('node:fs').readFileSync('/proc/cpuinfo', 'utf8')) ? ', virtual' : '';

@@ -67,8 +67,8 @@ for (const publish of ['broadcast', 'topic']) {
   }
 }
 addFanout('broadcast-50-burst', 'Broadcast, 1 KiB to 50, 16 a turn', { publish: 'broadcast', subscribers: 50, burst: 16 });
-add('file', 'File to file, 1 GiB in memory', ['mibRate', 'cpuGib'], { load: 'bulk', needs: 'file', pin: 'two', file: true, bytes: GIB, warmupBytes: 16 * MIB, quick: { bytes: 16 * MIB, warmupBytes: MIB } });
-add('stream', 'Stream of Buffers of 64 KiB', ['mibRate', 'cpuGib'], { load: 'bulk', needs: 'stream', pin: 'two', fill: 115, bytes: GIB, warmupBytes: 128 * MIB, quick: { bytes: 16 * MIB, warmupBytes: MIB } });
+add('file', 'File to file, 1 GiB in memory', ['mibRate', 'cpuGib'], { load: 'bulk', yardstick: 'net', needs: 'file', pin: 'two', file: true, bytes: GIB, warmupBytes: 16 * MIB, quick: { bytes: 16 * MIB, warmupBytes: MIB } });
+add('stream', 'Stream of Buffers of 64 KiB', ['mibRate', 'cpuGib'], { load: 'bulk', yardstick: 'net', needs: 'stream', pin: 'two', fill: 115, bytes: GIB, warmupBytes: 128 * MIB, quick: { bytes: 16 * MIB, warmupBytes: MIB } });
 add('require', 'Loading the package', ['over'], { load: 'require', needs: 'require', pin: 'one', starts: 15, quick: { starts: 2 } });
 
 function addFanout(id, title, parameters) {
@@ -78,10 +78,10 @@ function addFanout(id, title, parameters) {
   add(id, title, ['perServerCpuSecond', 'rate', 'serverCpu'], { load: 'fanout', needs, pin: 'two', payload, quick, ...parameters });
 }
 
-/** `metrics[0]` is the one that plots and targets look at. */
-function add(id, title, metrics, { needs = 'requests', transport = 'unix', payload = { kind: 'json', size: 100 }, ...parameters }) {
+/** `metrics[0]` is the one that plots look at; `yardstick` is the peer that the ratios are to. */
+function add(id, title, metrics, { yardstick = 'plain', needs = 'requests', transport = 'unix', payload = { kind: 'json', size: 100 }, ...parameters }) {
   const able = Object.keys(peers).filter((name) => peers[name].does.includes(needs) && (transport !== 'tcp' || peers[name].does.includes('tcp')));
-  rows[id] = { title, metrics, peers: able, parameters: { transport, payload, ...parameters } };
+  rows[id] = { title, metrics, yardstick, peers: able, parameters: { transport, payload, ...parameters } };
 }
 
 module.exports = { rows, METRICS };

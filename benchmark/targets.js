@@ -47,6 +47,7 @@ function needed(rows) {
     want(row, peer);
     if (target.base === 'the best other') for (const other of rows[row].peers) want(row, other);
     else if (target.base) want(...baseOf(target));
+    if (rows[row].peers.includes('child_process')) want(row, 'child_process'); // a column of the README
   }
   return Object.fromEntries(Object.entries(plan).map(([row, names]) => [row, rows[row].peers.filter((peer) => names.has(peer))]));
 }

@@ -64,18 +64,16 @@ function behind(summary) {
 }
 
 function readmeTable({ environment, rows: summary }) {
-  const columns = ['smartipc', 'plain', 'child_process'];
   const body = README_ROWS.filter((row) => summary[row]?.smartipc?.metrics).map((row) => {
     const { metrics, title } = rows[row];
     const { of: key = metrics[0], digits, better, label } = METRICS[metrics[0]];
-    const figures = columns.map((name) => summary[row][name]?.metrics?.[key]?.median);
-    // Streams have no figure of `plain`'s; `net` stands in for it.
-    figures[1] ??= summary[row].net?.metrics?.[key]?.median;
+    const names = ['smartipc', rows[row].yardstick, 'child_process'];
+    const figures = names.map((name) => summary[row][name]?.metrics?.[key]?.median);
     const times = better === 'higher' ? figures[0] / figures[1] : figures[1] / figures[0];
     return [`${title}, ${label}`, ...figures.map((figure) => (figure === undefined ? '–' : shown(figure, digits))), times.toFixed(2)];
   });
   const head = `${environment['smartipc-native']}, Node ${environment['Node.js'].slice(1)}, ${environment.machine}; ${environment.method}.`;
-  return `${head}\n\n${table(['', '`smartipc`', '`plain`', '`child_process`', '× plain'], body).join('\n')}\n`;
+  return `${head}\n\n${table(['', '`smartipc`', '`plain`, `net`', '`child_process`', '×'], body).join('\n')}\n`;
 }
 
 /** Puts `part` between the marks `<!-- bench:name -->` and `<!-- /bench:name -->`. */

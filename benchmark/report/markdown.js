@@ -13,8 +13,8 @@ function markdown(report) {
 }
 
 const LEGEND = [
-  'Medians of the rounds, lowest–highest in brackets. `×`: times as good as `plain` (as `net` where',
-  '`plain` takes no part): above 1 is faster, or less CPU time, or less memory. CPU is the user and',
+  'Medians of the rounds, lowest–highest in brackets. `×`: times as good as `plain` (as `net` with files',
+  'and streams): above 1 is faster, or less CPU time, or less memory. CPU is the user and',
   'system time of all threads of both processes per operation.',
 ].join('\n');
 

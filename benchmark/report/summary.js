@@ -4,7 +4,6 @@
 
 const { rows, METRICS } = require('../rows.js');
 
-const YARDSTICKS = ['plain', 'net']; // the first that takes part in a row
 const DIGITS = 4; // significant ones, of what is kept
 
 /**
@@ -18,7 +17,7 @@ function summarise(measurements, plan) {
     for (const peer of peers) {
       summary[row][peer] = ofPeer(measurements.filter((m) => m.row === row && m.peer === peer), rows[row].metrics);
     }
-    addTimes(summary[row]);
+    addTimes(summary[row], rows[row].yardstick);
   }
   return summary;
 }
@@ -37,12 +36,12 @@ function ofPeer(measurements, metrics) {
 }
 
 /** Adds to each figure how many times as good as the yardstick's it is. */
-function addTimes(byPeer) {
-  const yardstick = YARDSTICKS.map((name) => byPeer[name]).find((entry) => entry?.metrics);
-  if (!yardstick) return;
+function addTimes(byPeer, yardstick) {
+  const base = byPeer[yardstick]?.metrics;
+  if (!base) return;
   for (const { metrics = {} } of Object.values(byPeer)) {
     for (const [key, figure] of Object.entries(metrics)) {
-      const share = figure.median / yardstick.metrics[key]?.median;
+      const share = figure.median / base[key]?.median;
       if (Number.isFinite(share)) figure.times = rounded(METRICS[key].better === 'higher' ? share : 1 / share);
     }
   }
