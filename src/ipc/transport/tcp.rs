@@ -2,7 +2,9 @@
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -11,6 +13,9 @@ use super::{Bound, Listener, Stream};
 use crate::ipc::endpoint::Address;
 use crate::ipc::error::Error;
 
+/// Silence after which the kernel asks whether the peer is there. The heartbeat is
+/// sooner, but may be off.
+const KEEPALIVE: Duration = Duration::from_secs(60);
 /// One look-up at a time. A silent name server holds a look-up up for half a
 /// minute, and binding a socket path must find a thread meanwhile; a look-up that
 /// nobody waits for any more goes on, so the thread keeps the permit, not the caller.
@@ -39,16 +44,20 @@ pub(super) async fn listen(host: &str, port: u16, no_delay: bool) -> Result<Boun
 
 pub(super) async fn accept(listener: &TcpListener, no_delay: bool) -> io::Result<Stream> {
     let (stream, _) = listener.accept().await?;
-    // A peer that has gone already shows up when reading.
-    let _ = stream.set_nodelay(no_delay);
-    Ok(Stream::Tcp(stream))
+    Ok(prepared(stream, no_delay))
 }
 
 pub(super) async fn connect(host: &str, port: u16, no_delay: bool) -> io::Result<Stream> {
     let stream = TcpStream::connect(&*resolve(host, port).await?).await?;
+    Ok(prepared(stream, no_delay))
+}
+
+fn prepared(stream: TcpStream, no_delay: bool) -> Stream {
     // A peer that has gone already shows up when reading.
     let _ = stream.set_nodelay(no_delay);
-    Ok(Stream::Tcp(stream))
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
+    let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
+    Stream::Tcp(stream)
 }
 
 /// The addresses of a host. Those that are written out are not looked up.
