@@ -91,11 +91,13 @@ fn code_of(error: &BindError) -> ErrorCode {
     }
 }
 
-/// The same bounds as for listening: a path is never cut, and a NUL would make
-/// it an abstract name, which has no permissions.
+/// The same bounds as for listening: a path is never cut, and never taken for an
+/// abstract name, which has no permissions.
 pub(super) fn check(path: &Path) -> Result<(), Error> {
     let bytes = path.as_os_str().as_bytes();
-    let error = if bytes.len() > bind::MAX_PATH {
+    let error = if bind::is_abstract(bytes) {
+        BindError::Abstract
+    } else if bytes.len() > bind::MAX_PATH {
         BindError::PathTooLong {
             length: bytes.len(),
         }

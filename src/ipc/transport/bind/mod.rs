@@ -160,6 +160,12 @@ pub fn insecure_directory(path: &Path) -> bool {
     fs::metadata(folder).is_ok_and(|meta| meta.mode() & 0o022 != 0 && meta.mode() & 0o1000 == 0)
 }
 
+/// Whether a name is meant as that of an abstract socket. Such a name belongs to
+/// whoever is first, has no permissions, and crosses the borders of containers.
+pub(super) fn is_abstract(path: &[u8]) -> bool {
+    matches!(path.first(), Some(b'\0' | b'@'))
+}
+
 /// The right to remove what is in the way.
 #[derive(Debug)]
 enum Claim {
@@ -172,7 +178,7 @@ enum Claim {
 /// path.
 fn check(path: &Path) -> Result<PathBuf, BindError> {
     let bytes = path.as_os_str().as_bytes();
-    if matches!(bytes.first(), Some(b'\0' | b'@')) {
+    if is_abstract(bytes) {
         return Err(BindError::Abstract);
     }
     if bytes.contains(&b'\0') {
