@@ -9,6 +9,7 @@ mod stop;
 pub(crate) use stop::{idle, GRACE, TOLD_WITHIN};
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -51,6 +52,8 @@ struct Inner {
     /// Held while a name is looked up and given away: connections that may ask
     /// for the same one are driven by more than one thread.
     naming: Mutex<()>,
+    /// The owner knows that the socket's folder is insecure.
+    warned: AtomicBool,
 }
 
 #[derive(Default)]
@@ -133,6 +136,7 @@ impl Server {
                 dirty: Mutex::default(),
                 room: tokio::sync::Notify::new(),
                 naming: Mutex::default(),
+                warned: AtomicBool::new(false),
             }),
         }
     }
@@ -325,7 +329,7 @@ impl Inner {
             .spawn(accept::run(self.clone(), bound.listener));
         state.accepting = Some(task.abort_handle());
         drop(state);
-        if bound.insecure_directory {
+        if bound.insecure_directory && !self.warned.swap(true, Ordering::Relaxed) {
             let text = "The socket's directory lets other users replace the socket file";
             self.sink.notify(
                 0,
