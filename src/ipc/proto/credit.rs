@@ -101,9 +101,10 @@ impl Credit {
         self.received.messages - self.done.messages
     }
 
-    /// JSON profile: whether to go on reading, with `own` requests under way.
-    pub(super) fn has_room(&self, own: u64) -> bool {
-        self.running().saturating_sub(own) < self.window_messages
+    /// JSON profile: whether to go on reading, if as many handlers as `awaited`
+    /// may be waiting for what is read.
+    pub(super) fn has_room(&self, awaited: u64) -> bool {
+        self.running().saturating_sub(awaited) < self.window_messages
             && self.received.bytes - self.done.bytes < self.window_bytes
     }
 

@@ -366,10 +366,19 @@ impl Session {
             Phase::Open if self.role == Role::Server && self.outbox.is_clogged() => false,
             // With credit the peer knows by itself when to stop; without it
             // the kernel's buffer fills up and tells it.
-            Phase::Open => {
-                self.profile == Profile::Binary || self.credit.has_room(self.own_calls())
-            }
+            Phase::Open => self.profile == Profile::Binary || self.credit.has_room(self.awaited()),
         }
+    }
+
+    /// What a handler may be waiting for that only reading can bring. In the JSON
+    /// profile a stream's frames stand behind messages, and any number of handlers
+    /// may wait for one stream: as many as for requests then don't count.
+    fn awaited(&self) -> u64 {
+        let streams = match self.streams.wait_for_peer() {
+            true => self.config.limits.pending_requests as u64,
+            false => 0,
+        };
+        self.own_calls() + streams
     }
 
     /// Calls of ours that a handler may be waiting for: see `credit`.

@@ -106,6 +106,11 @@ impl Incoming {
         self.streams.values().any(|it| it.ended && !it.failed)
     }
 
+    /// Whether a reader has taken everything there is of a stream that goes on.
+    pub(super) fn has_starved(&self) -> bool {
+        self.streams.values().any(In::is_starved)
+    }
+
     pub(super) fn find(&self, wire: &Id) -> Option<u32> {
         match wire {
             Id::Number(number) => self.streams.contains_key(number).then_some(*number),
@@ -208,6 +213,10 @@ impl Incoming {
 }
 
 impl In {
+    fn is_starved(&self) -> bool {
+        !self.ended && !self.failed && self.pieces.is_empty() && self.tail.is_empty()
+    }
+
     /// Whether the owner has to be told; once until it has read everything.
     fn tell(&mut self) -> bool {
         !std::mem::replace(&mut self.told, true)

@@ -42,6 +42,11 @@ impl Streams {
         self.incoming.has_complete()
     }
 
+    /// Whether a stream can't go on, or not end, before the peer has said more.
+    pub(super) fn wait_for_peer(&self) -> bool {
+        self.outgoing.len() > 0 || self.incoming.has_starved()
+    }
+
     /// Bytes that wait to be written.
     pub(super) fn queued(&self) -> usize {
         self.outgoing.queued()

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::*;
+use crate::ipc::proto::Read;
 
 /// One end whose handlers, asked with a depth, ask back with one less before
 /// they answer.
@@ -174,7 +175,87 @@ fn messages_both_ways_before_anybody_reads_arrive(profile: Profile) {
     }
 }
 
+/// The window is full of handlers that all wait for a stream of the peer, whose
+/// bytes come behind more messages.
+fn handlers_that_wait_for_a_stream_of_the_peer_do_not_deadlock(profile: Profile) {
+    for from in BOTH {
+        let mut pair = Pair::with(limited(profile, |limits| limits.window_messages = 2));
+        let now = pair.now;
+        let to = other(from);
+        let stream = Bytes::from_static(b"awaited");
+        let opened = pair.end(from).open_stream(1, stream, Body::none(), 8, now);
+        opened.unwrap();
+        for _ in 0..10 {
+            pair.message(from, 10).unwrap();
+        }
+        pair.shuttle();
+        pair.end(from).write_stream(1, name("bytes"), now);
+        pair.end(from).end_stream(1, now);
+        pair.shuttle();
+        let mut id = None;
+        for event in pair.events(to) {
+            if let Event::StreamReadable { id: readable } = event {
+                id = Some(readable);
+            }
+        }
+        let read = pair.end(to).read_stream(id.expect("stuck"), now);
+        assert_eq!(read, Read::Data(name("bytes")));
+    }
+}
+
+/// The same with a stream of our own, of which the peer says that it has read it.
+fn handlers_that_wait_for_a_stream_to_be_read_do_not_deadlock(profile: Profile) {
+    for from in BOTH {
+        let mut pair = Pair::with(limited(profile, |limits| limits.window_messages = 2));
+        let now = pair.now;
+        let peer = other(from);
+        let stream = Bytes::from_static(b"read me");
+        let opened = pair.end(from).open_stream(1, stream, Body::none(), 8, now);
+        opened.unwrap();
+        pair.end(from).end_stream(1, now);
+        for _ in 0..10 {
+            pair.message(peer, 10).unwrap();
+        }
+        pair.shuttle();
+        for event in pair.events(peer) {
+            if let Event::StreamReadable { id } = event {
+                assert_eq!(pair.end(peer).read_stream(id, now), Read::End);
+                pair.end(peer).finish_stream(id, now);
+            }
+        }
+        pair.shuttle();
+        let over = pair.events(from);
+        let over = over
+            .iter()
+            .any(|it| matches!(it, Event::StreamDone { id: 1 }));
+        assert!(over, "stuck");
+    }
+}
+
+/// It is no way to keep any number of handlers running.
+#[test]
+fn a_stream_that_is_kept_open_is_worth_a_bounded_number_of_handlers() {
+    let config = limited(Profile::Json, |limits| {
+        limits.window_messages = 2;
+        limits.pending_requests = 5;
+    });
+    let mut pair = Pair::with(config);
+    let now = pair.now;
+    let stream = Bytes::from_static(b"never written");
+    let opened = pair
+        .end(Role::Client)
+        .open_stream(1, stream, Body::none(), 8, now);
+    opened.unwrap();
+    for _ in 0..100 {
+        pair.message(Role::Client, 10).unwrap();
+        pair.shuttle();
+    }
+    assert_eq!(pair.server.running(), 2 + 5);
+}
+
 both_profiles!(
+    handlers_that_wait_for_a_stream_of_the_peer_do_not_deadlock,
+    handlers_that_wait_for_a_stream_to_be_read_do_not_deadlock,
     nested_requests_in_both_directions_do_not_deadlock,
     a_single_request_may_nest_deeper_than_the_window,
     handlers_that_wait_to_send_do_not_deadlock,
