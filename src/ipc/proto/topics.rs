@@ -226,8 +226,11 @@ impl<S: Copy + Eq + Ord + std::hash::Hash> Default for Topics<S> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::{Duration, Instant};
+
     use proptest::prelude::*;
+
+    use super::*;
 
     /// The rules, written down naïvely.
     fn oracle(pattern: &[&str], topic: &[&str]) -> bool {
@@ -303,6 +306,32 @@ mod tests {
         assert_eq!(check_pattern(&"*.".repeat(127)), Err(TopicError::TooLong));
         assert!(check_topic("a.b").is_ok());
         assert!(check_pattern("**").is_ok());
+    }
+
+    #[test]
+    fn p12_no_pattern_takes_long_to_match() {
+        let longest = |unit: &str| {
+            let repeated = unit.repeat((MAX_NAME - 2) / unit.len());
+            repeated.trim_end_matches('.').to_owned()
+        };
+        let patterns = ["*a", "*.", "**.a.", "a.**.", "**.*.", "(.*)+$"].map(longest);
+        let topics = ["a", "a.", "b.", ".", "aa."].map(longest);
+        for pattern in &patterns {
+            assert!(check_pattern(pattern).is_ok(), "{pattern}");
+            for topic in &topics {
+                let took = || {
+                    let begun = Instant::now();
+                    std::hint::black_box(Pattern::new(pattern).matches(topic));
+                    begun.elapsed()
+                };
+                // The shortest of several, for others use the machine too.
+                let shortest = (0..5).map(|_| took()).min().unwrap();
+                assert!(
+                    shortest <= Duration::from_millis(1),
+                    "{pattern} ~ {topic}: {shortest:?}"
+                );
+            }
+        }
     }
 
     proptest! {

@@ -27,7 +27,7 @@ fn sample() -> Vec<u8> {
 }
 
 #[test]
-fn a_frame_delivered_byte_by_byte_arrives_once() {
+fn f5_a_frame_delivered_byte_by_byte_arrives_once() {
     let stream = sample();
     let whole = decoded_in_pieces([&stream[..]]);
     assert_eq!(whole.0.len(), 8);
@@ -35,7 +35,7 @@ fn a_frame_delivered_byte_by_byte_arrives_once() {
 }
 
 #[test]
-fn no_frame_comes_from_a_cut_body() {
+fn f7_no_frame_comes_from_a_cut_body() {
     for profile in [Profile::Json, Profile::Binary] {
         let frame = Frame::Message {
             name: "cut".into(),
@@ -56,13 +56,13 @@ fn no_frame_comes_from_a_cut_body() {
 }
 
 #[test]
-fn an_empty_body_is_a_protocol_error() {
+fn f1_an_empty_body_is_a_protocol_error() {
     let error = decoded(&hex("00000000")).unwrap_err();
     assert_eq!(error.reason(), CloseReason::ProtocolError);
 }
 
 #[test]
-fn the_largest_body_passes_and_one_byte_more_does_not() {
+fn f2_the_largest_body_passes_and_one_byte_more_does_not() {
     let mut decoder = Decoder::new(100);
     decoder.feed(&framed([b"\x01\x01t\x03".as_slice(), &[0; 96]].concat()));
     assert!(matches!(

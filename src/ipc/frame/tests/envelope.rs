@@ -35,7 +35,7 @@ fn text_that_is_not_json_is_bad_json() {
 }
 
 #[test]
-fn json_that_is_not_utf_8_is_bad_json() {
+fn f10_json_that_is_not_utf_8_is_bad_json() {
     for bytes in [&b"\xff\xfe"[..], b"\x80", b"\xed\xa0\x80", b"\xc0\xaf"] {
         let inside =
             |before: &str, after: &str| [before.as_bytes(), bytes, after.as_bytes()].concat();
@@ -76,7 +76,7 @@ fn a_body_that_begins_neither_like_json_nor_like_binary_is_a_protocol_error() {
 }
 
 #[test]
-fn fields_of_the_wrong_type_are_a_bad_envelope() {
+fn f12_fields_of_the_wrong_type_are_a_bad_envelope() {
     for body in [
         "{}",
         r#"{"id":"1"}"#,
@@ -140,7 +140,7 @@ fn fields_that_are_null_count_as_missing() {
 }
 
 #[test]
-fn unknown_fields_are_ignored() {
+fn f13_unknown_fields_are_ignored() {
     let body = r#"{"later":[{"a":1}],"type":"t","version":2,"payload":7,"":null}"#;
     assert_eq!(message_body(body), Body::json("7"));
     let register = r#"{"id":"1","type":"__register__","payload":{"clientId":"c","later":[]}}"#;
@@ -148,7 +148,7 @@ fn unknown_fields_are_ignored() {
 }
 
 #[test]
-fn names_have_at_most_256_bytes() {
+fn f14_names_have_at_most_256_bytes() {
     let envelope = |field: &str, length: usize| {
         let name = "x".repeat(length);
         let prefixed = format!("topic:{name}");

@@ -202,7 +202,7 @@ fn nothing_can_be_sent_before_the_registration(profile: Profile) {
     assert_eq!(pair.server.output_len(), 0);
 }
 
-fn an_end_between_frames_is_not_one_inside_a_frame(profile: Profile) {
+fn f7_an_end_between_frames_is_not_one_inside_a_frame(profile: Profile) {
     let frame = wire(
         &Frame::Message {
             name: name("t"),
@@ -226,7 +226,7 @@ fn an_end_between_frames_is_not_one_inside_a_frame(profile: Profile) {
     }
 }
 
-fn a_peer_that_has_finished_sending_gets_its_answers(profile: Profile) {
+fn f9_a_peer_that_has_finished_sending_gets_its_answers(profile: Profile) {
     let mut pair = Pair::open(profile);
     pair.request(Role::Client, 1, None).unwrap();
     pair.shuttle();
@@ -243,7 +243,7 @@ fn a_peer_that_has_finished_sending_gets_its_answers(profile: Profile) {
     assert_eq!(closed(&pair.events(Role::Server)), CloseReason::PeerClosed);
 }
 
-fn a_peer_that_has_finished_sending_waits_one_second_at_most(profile: Profile) {
+fn f9_a_peer_that_has_finished_sending_waits_one_second_at_most(profile: Profile) {
     let mut pair = Pair::open(profile);
     pair.request(Role::Client, 1, None).unwrap();
     pair.shuttle();
@@ -312,9 +312,9 @@ both_profiles!(
     the_first_reason_is_the_only_one,
     nothing_can_be_sent_after_a_close,
     nothing_can_be_sent_before_the_registration,
-    an_end_between_frames_is_not_one_inside_a_frame,
-    a_peer_that_has_finished_sending_gets_its_answers,
-    a_peer_that_has_finished_sending_waits_one_second_at_most,
+    f7_an_end_between_frames_is_not_one_inside_a_frame,
+    f9_a_peer_that_has_finished_sending_gets_its_answers,
+    f9_a_peer_that_has_finished_sending_waits_one_second_at_most,
     a_peer_that_has_finished_sending_and_asks_nothing_is_gone_at_once,
     bytes_that_are_no_frame_close_with_their_reason,
 );

@@ -30,7 +30,7 @@ fn a_request_times_out_with_the_documented_text(profile: Profile) {
     assert_eq!((pair.client.pending(), pair.client.deadline()), (0, None));
 }
 
-fn the_peer_is_told_of_a_timeout_and_its_late_answer_goes_nowhere(profile: Profile) {
+fn p8_the_peer_is_told_of_a_timeout_and_its_late_answer_goes_nowhere(profile: Profile) {
     let mut pair = Pair::open(profile);
     pair.request(Role::Client, 1, Some(SECOND)).unwrap();
     pair.shuttle();
@@ -111,7 +111,7 @@ fn requests_that_time_out_together_fail_in_the_order_they_were_made(profile: Pro
 
 both_profiles!(
     a_request_times_out_with_the_documented_text,
-    the_peer_is_told_of_a_timeout_and_its_late_answer_goes_nowhere,
+    p8_the_peer_is_told_of_a_timeout_and_its_late_answer_goes_nowhere,
     each_request_has_its_own_deadline,
     an_answered_request_no_longer_times_out,
     requests_that_time_out_together_fail_in_the_order_they_were_made,

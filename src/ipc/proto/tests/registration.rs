@@ -72,7 +72,7 @@ fn messages_behind_the_registration_wait_for_the_decision(profile: Profile) {
     );
 }
 
-fn anything_before_the_registration_closes_and_gets_no_answer(profile: Profile) {
+fn p1_anything_before_the_registration_closes_and_gets_no_answer(profile: Profile) {
     let frames = [
         Frame::Message {
             name: name("t"),
@@ -121,7 +121,7 @@ fn optional_frames_before_the_registration_are_skipped(profile: Profile) {
     pair.register();
 }
 
-fn a_second_registration_is_refused_and_the_first_stays(profile: Profile) {
+fn p3_a_second_registration_is_refused_and_the_first_stays(profile: Profile) {
     let mut pair = Pair::open(profile);
     let again = Frame::Register(Id::Number(7), Box::new(registration("other")));
     pair.inject(Role::Server, &again);
@@ -138,7 +138,7 @@ fn a_second_registration_is_refused_and_the_first_stays(profile: Profile) {
     ));
 }
 
-fn a_client_that_never_registers_is_closed_in_time(profile: Profile) {
+fn p2_a_client_that_never_registers_is_closed_in_time(profile: Profile) {
     let mut pair = Pair::connected(config(profile), config(profile));
     assert_eq!(pair.server.deadline(), Some(pair.now + 10 * SECOND));
     pair.server.tick(pair.now + 10 * SECOND - MILLI);
@@ -192,31 +192,35 @@ fn before_the_registration_a_frame_has_at_most_two_mib(profile: Profile) {
     }
 }
 
-fn half_a_frame_is_closed_in_time(profile: Profile) {
-    let mut pair = Pair::open(profile);
-    let frame = wire(
-        &Frame::Message {
-            name: name("t"),
-            body: Body::json("1"),
-        },
-        profile,
-    );
-    let (head, tail) = frame.split_at(frame.len() - 1);
-    pair.server.input(head, pair.now);
-    // More bytes of the same frame buy no time …
-    pair.now += 29 * SECOND;
-    pair.server.input(&[], pair.now);
-    assert_eq!(pair.server.deadline(), Some(pair.now + SECOND));
-    // … but a frame that is complete does, for the one that follows.
-    pair.server.input(&[tail, head].concat(), pair.now);
-    assert_eq!(pair.server.deadline(), Some(pair.now + 30 * SECOND));
-    pair.server.tick(pair.now + 30 * SECOND);
-    let events = pair.events(Role::Server);
-    assert!(matches!(events[0], Event::Message { .. }));
-    assert_eq!(closed(&events), CloseReason::FrameTimeout);
+fn f15_half_a_frame_is_closed_in_time(profile: Profile) {
+    for role in BOTH {
+        let mut pair = Pair::open(profile);
+        let frame = wire(
+            &Frame::Message {
+                name: name("t"),
+                body: Body::json("1"),
+            },
+            profile,
+        );
+        let (head, tail) = frame.split_at(frame.len() - 1);
+        let mut now = pair.now;
+        let end = pair.end(role);
+        end.input(head, now);
+        // More bytes of the same frame buy no time …
+        now += 29 * SECOND;
+        end.input(&[], now);
+        assert_eq!(end.deadline(), Some(now + SECOND));
+        // … but a frame that is complete does, for the one that follows.
+        end.input(&[tail, head].concat(), now);
+        assert_eq!(end.deadline(), Some(now + 30 * SECOND));
+        end.tick(now + 30 * SECOND);
+        let events = pair.events(role);
+        assert!(matches!(events[0], Event::Message { .. }));
+        assert_eq!(closed(&events), CloseReason::FrameTimeout);
+    }
 }
 
-fn the_time_of_half_a_frame_stands_while_we_do_not_read(profile: Profile) {
+fn f15_the_time_of_half_a_frame_stands_while_we_do_not_read(profile: Profile) {
     let mut pair = Pair::open(profile);
     let frame = wire(
         &Frame::Message {
@@ -296,13 +300,13 @@ both_profiles!(
     an_accepted_client_is_told_so_and_both_use_the_agreed_profile,
     a_refused_client_gets_the_reason_and_the_text,
     messages_behind_the_registration_wait_for_the_decision,
-    anything_before_the_registration_closes_and_gets_no_answer,
+    p1_anything_before_the_registration_closes_and_gets_no_answer,
     optional_frames_before_the_registration_are_skipped,
-    a_second_registration_is_refused_and_the_first_stays,
-    a_client_that_never_registers_is_closed_in_time,
+    p3_a_second_registration_is_refused_and_the_first_stays,
+    p2_a_client_that_never_registers_is_closed_in_time,
     a_registered_client_has_no_handshake_timeout,
     a_decision_that_comes_too_late_changes_nothing,
     before_the_registration_a_frame_has_at_most_two_mib,
-    half_a_frame_is_closed_in_time,
-    the_time_of_half_a_frame_stands_while_we_do_not_read,
+    f15_half_a_frame_is_closed_in_time,
+    f15_the_time_of_half_a_frame_stands_while_we_do_not_read,
 );

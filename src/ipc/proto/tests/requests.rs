@@ -113,7 +113,7 @@ fn a_cancellation_of_something_unknown_is_ignored(profile: Profile) {
     assert!(pair.server.is_open());
 }
 
-fn answers_to_nothing_are_counted_and_harmless(profile: Profile) {
+fn p6_answers_to_nothing_are_counted_and_harmless(profile: Profile) {
     let mut pair = Pair::open(profile);
     for id in 0..10_000 {
         let id = Id::Number(id);
@@ -138,7 +138,7 @@ fn answers_to_nothing_are_counted_and_harmless(profile: Profile) {
     assert_eq!(pair.client.queued(), 0);
 }
 
-fn the_first_of_two_answers_counts(profile: Profile) {
+fn p7_the_first_of_two_answers_counts(profile: Profile) {
     let mut pair = Pair::open(profile);
     pair.request(Role::Client, 1, None).unwrap();
     for text in ["true", "false"] {
@@ -172,7 +172,7 @@ fn a_handler_can_not_answer_twice(profile: Profile) {
     assert_eq!(pair.client.counters().errors, 0);
 }
 
-fn requests_in_flight_are_limited_at_the_sender(profile: Profile) {
+fn p15_requests_in_flight_are_limited_at_the_sender(profile: Profile) {
     let mut pair = Pair::open(profile);
     for id in 1..=10_000 {
         pair.request(Role::Client, id, Some(SECOND)).unwrap();
@@ -204,7 +204,7 @@ fn requests_in_flight_are_limited_at_the_sender(profile: Profile) {
     pair.request(Role::Client, 10_001, None).unwrap();
 }
 
-fn a_message_too_large_for_the_peer_fails_at_the_sender_alone(profile: Profile) {
+fn f16_a_message_too_large_for_the_peer_fails_at_the_sender_alone(profile: Profile) {
     let small = limited(profile, |limits| limits.max_message_size = 2000);
     let mut pair = Pair::open_with(config(profile), small);
     let error = pair.message(Role::Client, 2001).unwrap_err();
@@ -327,11 +327,11 @@ both_profiles!(
     a_failure_keeps_its_text_name_and_code_and_is_the_peers,
     a_cancelled_request_is_reported_to_the_peer_once,
     a_cancellation_of_something_unknown_is_ignored,
-    answers_to_nothing_are_counted_and_harmless,
-    the_first_of_two_answers_counts,
+    p6_answers_to_nothing_are_counted_and_harmless,
+    p7_the_first_of_two_answers_counts,
     a_handler_can_not_answer_twice,
-    requests_in_flight_are_limited_at_the_sender,
-    a_message_too_large_for_the_peer_fails_at_the_sender_alone,
+    p15_requests_in_flight_are_limited_at_the_sender,
+    f16_a_message_too_large_for_the_peer_fails_at_the_sender_alone,
     a_peer_with_a_tiny_maximum_still_gets_control_frames,
     names_and_headers_too_long_fail_at_the_sender,
     our_own_maximum_counts_for_what_we_send_too,
