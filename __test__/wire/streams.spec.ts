@@ -232,3 +232,19 @@ test('a name serves again at once after a stream was given up', async (t) => {
   t.is((await receiveBytes(peer, again.payload.streamId)).toString(), 'x');
   await within(second, 'the second stream');
 });
+
+test('more handlers than the window may wait for one stream of the peer', async (t) => {
+  const wire = await wireServer(t);
+  const whole = deferred();
+  collected(wire.server).until(1).then(([[, bytes]]: any) => whole.resolve(bytes.toString()));
+  const used = recorder();
+  wire.server.onMessage('use', async () => used(await whole.promise));
+  const peer = await wire.client();
+  await say(peer, 'init', { streamId: 's' });
+  // Written as the server reads: nobody waits for that here.
+  peer.write(Buffer.concat(Array.from({ length: 3000 }, () => frame({ type: 'use', payload: 'x'.repeat(1000) }))));
+  chunk(peer, 's', Buffer.from('at last'));
+  say(peer, 'end', { streamId: 's' });
+  t.deepEqual(new Set((await used.until(3000)).flat()), new Set(['at last']));
+  await wire.unharmed();
+});
