@@ -6,7 +6,8 @@
 // test nor a line on the page that says why it can't run.
 //
 //   npm run conformance -- --only=F,J,P    some groups; the page stays as it is
-//   npm run conformance -- --soak          the long ones of __test__/soak too
+//   npm run conformance -- --soak          the long ones too, half an hour of them
+//   npm run conformance -- --soak=K4,N16   some of the long ones
 
 const { spawn } = require('child_process');
 const fs = require('fs');
@@ -16,6 +17,7 @@ const { root, setup, runMain, cargoEnv, SetupError } = require('../setup.js');
 const { onTokio } = require('../suites.js');
 const groups = require('./cases.json');
 const { excuses, replacePart, render } = require('./document.js');
+const { PROGRAMS, runPrograms } = require('./programs.js');
 const { fromCargo, fromTap, judge } = require('./results.js');
 
 const PAGE = path.join(root, 'docs', 'conformance.md');
@@ -26,16 +28,17 @@ runMain(async () => {
   const { letters, soak, build } = parseArgs(process.argv.slice(2));
   const tools = setup({ build });
   const numbers = letters.flatMap((letter) => Object.keys(groups[letter].cases));
-  const files = specFiles(path.join(root, '__test__'), letters, soak);
+  const files = specFiles(path.join(root, '__test__'), letters);
   const loop = await ava(files, {});
   const tokio = await ava(files.filter(onTokio), { SMARTIPC_DRIVER: 'tokio' });
   const filters = numbers.map((number) => `${number.toLowerCase()}_`);
   const cargo = await run('cargo', ['test', '--no-default-features', '--features', 'faults', '--no-fail-fast', '--', '--show-output', ...filters], cargoEnv(tools));
+  const programs = await runPrograms(soak, run);
 
   const taps = [fromTap(loop.output, process.platform === 'win32' ? 'tokio' : 'loop'), fromTap(tokio.output, 'tokio')];
   const page = fs.readFileSync(PAGE, 'utf8');
   const excused = excuses(page);
-  const verdicts = judge(numbers, [...taps.flatMap(({ results }) => results), ...fromCargo(cargo.output)], excused);
+  const verdicts = judge(numbers, [...taps.flatMap(({ results }) => results), ...fromCargo(cargo.output), ...programs], excused);
   const strays = taps.flatMap(({ strays: titles }) => titles);
   const crashed = [loop, tokio, cargo].some(({ status }) => status !== 0);
   if (letters.length === Object.keys(groups).length) {
@@ -45,9 +48,11 @@ runMain(async () => {
 });
 
 function parseArgs(args) {
-  const options = { letters: Object.keys(groups), soak: false, build: true };
+  /** @type {{ letters: string[], soak: string[], build: boolean }} */
+  const options = { letters: Object.keys(groups), soak: [], build: true };
   for (const arg of args) {
-    if (arg === '--soak') options.soak = true;
+    if (arg === '--soak') options.soak = PROGRAMS.flatMap(({ numbers }) => numbers);
+    else if (arg.startsWith('--soak=')) options.soak = arg.slice('--soak='.length).split(',');
     else if (arg === '--no-build') options.build = false;
     else if (arg.startsWith('--only=')) options.letters = arg.slice('--only='.length).split(',');
     else throw new SetupError(`unknown argument ${arg}`);
@@ -58,13 +63,13 @@ function parseArgs(args) {
 }
 
 /** The spec files in which a number of these groups stands. */
-function specFiles(folder, letters, soak) {
+function specFiles(folder, letters) {
   const number = new RegExp(`['"\`](?:[A-Z]\\d+, )*[${letters.join('')}]\\d+\\b`);
   const files = [];
   for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
     const file = path.join(folder, entry.name);
     if (entry.isDirectory()) {
-      if (entry.name !== 'node_modules' && (soak || entry.name !== 'soak')) files.push(...specFiles(file, letters, soak));
+      if (entry.name !== 'node_modules') files.push(...specFiles(file, letters));
     } else if (/\.spec\.(ts|mjs|cjs)$/.test(entry.name)) {
       const text = fs.readFileSync(file, 'utf8');
       // A table of cases may stand in a file of its own.

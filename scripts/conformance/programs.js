@@ -1,0 +1,47 @@
+'use strict';
+
+// Cases that a program shows by its exit code, for they take minutes or a build
+// of their own: run with --soak.
+
+const LATER = 'takes minutes: npm run conformance -- --soak';
+/** K3: what is done over and over, a minute each. */
+const FEATURES = ['request', 'publish', 'stream', 'connect'];
+
+/** @type {{ numbers: string[], title: string, args: string[] }[]} run by node, in the repository */
+const PROGRAMS = [
+  {
+    numbers: ['K1', 'K2'],
+    title: 'ten minutes of mixed traffic, kills and halts inside 256 MiB',
+    args: ['scripts/soak', '--minutes', '10', '--memory', '256'],
+  },
+  ...FEATURES.map((feature) => ({
+    numbers: ['K3'],
+    title: `a minute of ${feature} inside 128 MiB`,
+    args: ['scripts/soak', '--minutes', '1', '--memory', '128', '--only', feature],
+  })),
+  { numbers: ['K4'], title: 'the tests of the core, searched for leaks', args: ['scripts/sanitizers.js', '--only=core'] },
+  { numbers: ['N16'], title: 'requests and collections under AddressSanitizer', args: ['scripts/sanitizers.js', '--only=collected'] },
+];
+
+/**
+ * Runs those that were asked for; the others are not run.
+ *
+ * @param {string[]} wanted numbers of cases
+ * @param {(file: string, args: string[], env: NodeJS.ProcessEnv) => Promise<{ status: number, output: string }>} run
+ * @returns {Promise<import('./results.js').Result[]>}
+ */
+async function runPrograms(wanted, run) {
+  const results = [];
+  for (const { numbers, title, args } of PROGRAMS) {
+    const result = { numbers, title, role: '', profile: '', driver: 'loop', outcome: /** @type {any} */ ('not run'), reason: LATER, closes: [] };
+    results.push(result);
+    if (!numbers.some((number) => wanted.includes(number))) continue;
+    const { status, output } = await run(process.execPath, args, process.env);
+    const missing = /^NOT RUN: (.*)$/m.exec(output);
+    if (missing) result.reason = missing[1];
+    else Object.assign(result, { outcome: status === 0 ? 'held' : 'failed', reason: '' });
+  }
+  return results;
+}
+
+module.exports = { PROGRAMS, runPrograms };
