@@ -26,7 +26,7 @@ use crate::ipc::bug;
 use crate::ipc::client::{Call, ConnectOptions};
 use crate::ipc::frame::{Body, Encoding, Failure};
 use crate::ipc::notice::{Notice, Sink};
-use crate::ipc::options::{ClientOptions, ServerOptions};
+use crate::ipc::options::{ClientOptions, ServerOptions, SessionConfig};
 use crate::ipc::proto::topics::Pattern;
 use crate::ipc::proto::Session;
 use crate::ipc::stats::Stats;
@@ -172,7 +172,8 @@ pub fn heads_length() -> u32 {
 
 fn open<O, H>(
     mailbox: u32,
-    options: O,
+    mut options: O,
+    session: impl FnOnce(&mut O) -> &mut SessionConfig,
     busy: Option<Duration>,
     make: impl FnOnce(O, tokio::runtime::Handle, Arc<dyn Sink>) -> H,
     wrap: impl FnOnce(H) -> Handle,
@@ -187,6 +188,7 @@ fn open<O, H>(
     let runtime = lease
         .handle()
         .map_err(|error| Error::from_reason(format!("cannot start the I/O thread: {error}")))?;
+    session(&mut options).backlog = mailbox.backlog();
     let number = endpoint::next_number();
     let names = Arc::new(Names::default());
     let post = Post {
@@ -214,6 +216,7 @@ pub fn open_server(env: Env, mailbox: u32, options: JsServerOptions) -> Result<u
     open(
         mailbox,
         ServerOptions::try_from(options).map_err(|error| wrong_option(&env, &error))?,
+        |options| &mut options.session,
         busy,
         Server::new,
         Handle::Server,
@@ -227,6 +230,7 @@ pub fn open_client(env: Env, mailbox: u32, options: JsClientOptions) -> Result<u
     open(
         mailbox,
         ClientOptions::try_from(options).map_err(|error| wrong_option(&env, &error))?,
+        |options| &mut options.session,
         busy,
         Client::new,
         Handle::Client,

@@ -19,6 +19,7 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 
 #[cfg(unix)]
 use super::event_loop::{self, Gate};
+use crate::ipc::backlog::Backlog;
 use crate::ipc::notice::ConnId;
 use crate::ipc::poller::Poller;
 
@@ -120,11 +121,20 @@ impl Batches {
     }
 }
 
+impl Batches {
+    /// Words from batch number `at` on.
+    fn words(&self, at: usize) -> usize {
+        self.queue.iter().skip(at).map(|it| it.heads.len()).sum()
+    }
+}
+
 type Bell = ThreadsafeFunction<(), (), (), Status, false, true>;
 
 /// See the module.
 pub(super) struct Mailbox {
     state: Mutex<State>,
+    /// How many records wait here, for the connections to know.
+    backlog: Backlog,
     /// The gate between the doorbell and the end of the environment: whoever
     /// rings holds it, and so does the cleanup hook while it takes the bell away.
     bell: Mutex<Option<Bell>>,
@@ -153,6 +163,7 @@ impl Mailbox {
             .build()?;
         Ok(Self {
             state: Mutex::default(),
+            backlog: Backlog::default(),
             bell: Mutex::new(Some(bell)),
             #[cfg(unix)]
             event_loop: OnceLock::new(),
@@ -164,6 +175,11 @@ impl Mailbox {
     #[cfg(unix)]
     pub(super) fn set_event_loop(&self, number: u32, gate: Arc<Gate>) {
         let _ = self.event_loop.set((number, gate));
+    }
+
+    /// How much waits here.
+    pub(super) fn backlog(&self) -> Backlog {
+        self.backlog.clone()
     }
 
     /// Who waits for the sockets of this mailbox's endpoints, if it is not tokio.
@@ -199,7 +215,11 @@ impl Mailbox {
                 return;
             }
             state.batches.endpoint = endpoint;
+            let last = state.batches.queue.len().saturating_sub(1);
+            let before = state.batches.words(last);
             add(&mut state.batches);
+            let added = state.batches.words(last).saturating_sub(before);
+            self.backlog.add(added / RECORD);
             if state.rung {
                 return;
             }
@@ -219,6 +239,9 @@ impl Mailbox {
     pub(super) fn take(&self) -> (Option<Batch>, bool) {
         let mut state = self.lock();
         let batch = state.batches.queue.pop_front();
+        if let Some(batch) = &batch {
+            self.backlog.take(batch.heads.len() / RECORD);
+        }
         let more = !state.batches.queue.is_empty();
         // The next post rings again only once everything is taken: as long as
         // there is more, JavaScript comes back by itself. It comes once more
@@ -249,6 +272,7 @@ impl Mailbox {
         drop(bell);
         let mut state = self.lock();
         state.closed = true;
+        self.backlog.take(state.batches.words(0) / RECORD);
         state.batches = Batches::default();
     }
 

@@ -139,6 +139,7 @@ impl JsCommonOptions {
             heartbeat,
             clone_version: self.clone_version,
             json_only: self.json_only.unwrap_or(false),
+            ..SessionConfig::default()
         }
     }
 }

@@ -25,6 +25,8 @@ use super::transport::{Credentials, Stream};
 
 /// Bytes read at once. Large enough for hundreds of small messages a call.
 const READ_SIZE: usize = 64 * 1024;
+/// The same while much waits for the owner.
+const CROWDED_READ_SIZE: usize = 16 * 1024;
 /// Reads before others get their turn.
 const READS_PER_PUMP: usize = 8;
 /// The same where the others are all of a program's events.
@@ -284,12 +286,13 @@ impl Core {
             return false;
         };
         let polled = self.poller.is_some();
-        let reads = if polled {
-            READS_PER_POLL
-        } else {
-            READS_PER_PUMP
+        let (reads, size) = match polled {
+            _ if self.session.is_crowded() => (1, CROWDED_READ_SIZE),
+            true => (READS_PER_POLL, READ_SIZE),
+            false => (READS_PER_PUMP, READ_SIZE),
         };
         SCRATCH.with_borrow_mut(|scratch| {
+            let (scratch, _) = scratch.split_at_mut(size);
             for _ in 0..reads {
                 if !self.session.wants_read() {
                     return false;

@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod backlog;
 pub(crate) mod bug;
 pub mod client;
 pub mod close;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::backlog::Backlog;
 use super::endpoint::Address;
 use super::frame::STREAM_WINDOW;
 use super::tls::{ClientTls, ServerTls};
@@ -151,6 +152,8 @@ pub struct SessionConfig {
     pub clone_version: u32,
     /// Whether to offer the binary profile. Off only for tests.
     pub json_only: bool,
+    /// What waits for the owner of the connection, and of others.
+    pub backlog: Backlog,
 }
 
 impl SessionConfig {

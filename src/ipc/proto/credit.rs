@@ -101,11 +101,16 @@ impl Credit {
         self.received.messages - self.done.messages
     }
 
+    /// Bytes that JavaScript has not taken yet.
+    pub(super) fn untaken(&self) -> u64 {
+        self.received.bytes - self.done.bytes
+    }
+
     /// JSON profile: whether to go on reading, if as many handlers as `awaited`
     /// may be waiting for what is read.
     pub(super) fn has_room(&self, awaited: u64) -> bool {
         self.running().saturating_sub(awaited) < self.window_messages
-            && self.received.bytes - self.done.bytes < self.window_bytes
+            && self.untaken() < self.window_bytes
     }
 
     /// A new limit for the peer, if it is worth a frame: a quarter of the

@@ -23,6 +23,10 @@ use crate::ipc::frame::{
 use crate::ipc::options::{SessionConfig, SlowConsumer};
 use crate::ipc::stats::Counters;
 
+/// Bytes that a connection may have waiting for its owner however crowded it is
+/// there: some dozens of small messages.
+const SHARE: u64 = 16 * 1024;
+
 /// Which end of the connection this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -364,6 +368,8 @@ impl Session {
             // A client that makes us answer and reads no answer is not asked for
             // more. Only one end may do this, or both could wait for each other.
             Phase::Open if self.role == Role::Server && self.outbox.is_clogged() => false,
+            // It goes on when the owner has taken some, which it will.
+            Phase::Open if self.is_crowded() && self.credit.untaken() > SHARE => false,
             // With credit the peer knows by itself when to stop; without it
             // the kernel's buffer fills up and tells it.
             Phase::Open => self.profile == Profile::Binary || self.credit.has_room(self.awaited()),
@@ -379,6 +385,12 @@ impl Session {
             false => 0,
         };
         self.own_calls() + streams
+    }
+
+    /// Whether so much waits for the owner, of whatever connection, that it is
+    /// better to read little at a time.
+    pub fn is_crowded(&self) -> bool {
+        self.config.backlog.is_long()
     }
 
     /// Calls of ours that a handler may be waiting for: see `credit`.

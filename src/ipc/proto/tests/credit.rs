@@ -249,6 +249,31 @@ fn refused_requests_keep_no_bytes(profile: Profile) {
     }
 }
 
+fn who_has_much_waiting_is_not_read_while_the_owner_is_busy(profile: Profile) {
+    let config = config(profile);
+    let backlog = config.backlog.clone();
+    let mut pair = Pair::with(config);
+    pair.message(Role::Client, 1000).unwrap();
+    pair.shuttle();
+    backlog.add(10_000);
+    assert!(pair.server.wants_read(), "one message is no reason");
+    for _ in 0..40 {
+        pair.message(Role::Client, 1000).unwrap();
+    }
+    pair.shuttle();
+    assert!(!pair.server.wants_read());
+    // Enough has been taken, or there is no hurry any more.
+    pair.server.taken(30_000, pair.now);
+    assert!(pair.server.wants_read());
+    for _ in 0..40 {
+        pair.message(Role::Client, 1000).unwrap();
+    }
+    pair.shuttle();
+    assert!(!pair.server.wants_read());
+    backlog.take(9_000);
+    assert!(pair.server.wants_read());
+}
+
 fn slow_handlers_hold_the_sender_back(profile: Profile) {
     const WINDOW: u32 = 8;
     let mut pair = Pair::with(window(profile, WINDOW));
@@ -334,6 +359,7 @@ fn more_requests_than_the_limit_are_refused_at_once(profile: Profile) {
 both_profiles!(
     bytes_counted_by_content_are_given_back_in_full,
     refused_requests_keep_no_bytes,
+    who_has_much_waiting_is_not_read_while_the_owner_is_busy,
     slow_handlers_hold_the_sender_back,
     the_handler_of_a_cancelled_request_counts_until_it_ends,
     more_requests_than_the_limit_are_refused_at_once,
