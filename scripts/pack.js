@@ -39,14 +39,15 @@ if (require.main === module) {
  * @param {string} out
  * @param {string[]} [built] platforms whose addon is in npm/; without them it is
  *   this one, with the addon beside native.js
+ * @param {(platform: string) => string} [from] where their addons are
  */
-function packAll(out, built) {
+function packAll(out, built, from = (platform) => path.join(root, 'npm', platform)) {
   fs.mkdirSync(out, { recursive: true });
   const work = fs.mkdtempSync(path.join(out, 'work-'));
   try {
     const staged = [stageMain(path.join(work, 'main'))];
     if (built === undefined) staged.push(stagePlatform(path.join(work, 'platform'), platformName(), root));
-    else for (const platform of built) staged.push(stagePlatform(path.join(work, platform), platform, path.join(root, 'npm', platform)));
+    else for (const platform of built) staged.push(stagePlatform(path.join(work, platform), platform, from(platform)));
     return staged.map((folder) => pack(folder, out));
   } finally {
     fs.rmSync(work, { recursive: true, force: true });

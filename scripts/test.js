@@ -37,8 +37,9 @@ const STEPS = [
     command: (args) => tool('ava', 'entrypoints/cli.mjs', '--tap', ...(args.length > 0 ? args : TOKIO_SUITES)),
     count: countTap,
   },
-  { id: 'runtimes', title: 'other runtimes', modules: true, addon: true, command: () => matrix('run.js', '--only=14,20,24,bun'), count: countLastLine },
-  { id: 'modules', title: 'compilers and bundlers', modules: true, addon: true, command: () => matrix('modules.js'), count: countLastLine },
+  { id: 'runtimes', title: 'other runtimes', modules: true, addon: true, command: () => fetching('runtimes', 'run.js', '--no-build', '--only=14,20,24,bun'), count: countLastLine },
+  { id: 'windows', title: 'compile for Windows, run under wine', modules: true, command: () => fetching('platforms', 'smoke.js'), count: countLastLine },
+  { id: 'modules', title: 'compilers and bundlers', modules: true, addon: true, command: () => fetching('runtimes', 'modules.js', '--no-build'), count: countLastLine },
 ];
 
 runMain(async () => {
@@ -156,8 +157,8 @@ function countLastLine(output) {
 }
 
 /** What fetches programs; SMARTIPC_RUNTIMES=required makes one that can't be fetched a failure. */
-function matrix(script, ...args) {
-  const command = [process.execPath, path.join(__dirname, 'runtimes', script), '--no-build', ...args];
+function fetching(folder, script, ...args) {
+  const command = [process.execPath, path.join(__dirname, folder, script), ...args];
   return process.env.SMARTIPC_RUNTIMES === 'required' ? command : [...command, '--allow-missing'];
 }
 

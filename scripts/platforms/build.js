@@ -61,17 +61,22 @@ function buildRow(platform) {
   }
 }
 
-/** Builds the addon of a platform; returns its path. */
-function build(platform) {
+/**
+ * Builds the addon of a platform; returns its path.
+ *
+ * @param {string} platform
+ * @param {{ profile?: 'release' | 'dev', into?: string }} [options]
+ */
+function build(platform, { profile = 'release', into = path.join(root, 'npm', platform) } = {}) {
   if (process.platform !== 'linux' || process.arch !== 'x64') throw new NotFetched('is built on Linux x64 only');
   const { target } = PLATFORMS[platform];
   const { command, args, env } = commandFor(platform);
-  const all = [...args, '--release', '--lib', '--locked', '--target', withGlibc(platform)];
+  const all = [...args, '--profile', profile, '--lib', '--locked', '--target', withGlibc(platform)];
   const result = spawnSync(command, all, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'] });
   if (result.error) throw new SetupError(`cargo could not be run: ${result.error.message}`);
   if (result.status !== 0) throw new SetupError(`cargo build for ${target} failed (${ending(result)})`);
-  const built = path.join(env.CARGO_TARGET_DIR, target, 'release', libraryName(platform));
-  const file = path.join(root, 'npm', platform, `smartipc-native.${platform}.node`);
+  const built = path.join(env.CARGO_TARGET_DIR, target, profile === 'dev' ? 'debug' : profile, libraryName(platform));
+  const file = path.join(into, `smartipc-native.${platform}.node`);
   replaceFile(built, file);
   return file;
 }

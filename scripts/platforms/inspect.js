@@ -12,10 +12,28 @@ const fs = require('fs');
 function inspect(file, platform) {
   const bytes = fs.readFileSync(file);
   const text = bytes.toString('latin1');
-  const found = { size: bytes.length, stripped: !text.includes('.debug_info'), glibc: '' };
-  if (platform.startsWith('linux')) return { ...found, glibc: newestGlibc(text), needs: undefined };
-  if (platform.startsWith('win32')) return { ...found, needs: importedLibraries(text) };
-  return found;
+  const size = bytes.length;
+  if (platform.startsWith('linux')) return { size, stripped: !elfSections(bytes).some((name) => /^\.(symtab|debug_)/.test(name)), glibc: newestGlibc(text) };
+  if (platform.startsWith('win32')) return { size, stripped: isStrippedPe(bytes), glibc: '', needs: importedLibraries(text) };
+  return { size, stripped: !text.includes('__DWARF\0'), glibc: '' };
+}
+
+/** The names of the sections of a 64-bit, little-endian ELF file. */
+function elfSections(bytes) {
+  const table = Number(bytes.readBigUInt64LE(40));
+  const [size, count, names] = [58, 60, 62].map((at) => bytes.readUInt16LE(at));
+  const field = (index, at) => table + index * size + at;
+  const strings = Number(bytes.readBigUInt64LE(field(names, 24)));
+  return Array.from({ length: count }, (_, index) => {
+    const start = strings + bytes.readUInt32LE(field(index, 0));
+    return bytes.toString('latin1', start, bytes.indexOf(0, start));
+  });
+}
+
+/** Whether a PE file has no symbols: its header names the place of their table. */
+function isStrippedPe(bytes) {
+  const header = bytes.readUInt32LE(0x3c) + 4;
+  return bytes.readUInt32LE(header + 8) === 0;
 }
 
 /** The highest version among the symbol versions that the file names; '' for none. */
@@ -31,4 +49,4 @@ function importedLibraries(text) {
   return [...new Set(names.map((name) => name.toLowerCase()))].filter((name) => name !== 'smartipc_native.dll').sort();
 }
 
-module.exports = { inspect };
+module.exports = { importedLibraries, inspect, newestGlibc };

@@ -94,4 +94,4 @@ function reachable(from, nodes, packages) {
   return seen;
 }
 
-module.exports = { billOfMaterials, writeBillOfMaterials };
+module.exports = { billOfMaterials, metadata, writeBillOfMaterials };
