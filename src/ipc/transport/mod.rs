@@ -26,9 +26,9 @@ use super::tls::{ClientTls, ServerTls};
 #[cfg(unix)]
 pub use released::Released;
 
-/// Threads for calls that block, at most: one for files and locks, which take
-/// no time, and one for looking up host names, which may take very long.
-pub const BLOCKING_THREADS: usize = 2;
+/// Threads for calls that block: sockets and their locks, files. Host names are
+/// looked up elsewhere, as that may take very long.
+pub const BLOCKING_THREADS: usize = 1;
 
 /// Who is on the other end, as the kernel says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
+use tokio::sync::{oneshot, Semaphore};
 
 use super::{Bound, Listener, Stream};
 use crate::ipc::endpoint::Address;
@@ -16,10 +15,9 @@ use crate::ipc::error::Error;
 /// Silence after which the kernel asks whether the peer is there. The heartbeat is
 /// sooner, but may be off.
 const KEEPALIVE: Duration = Duration::from_secs(60);
-/// One look-up at a time. A silent name server holds a look-up up for half a
-/// minute, and binding a socket path must find a thread meanwhile; a look-up that
-/// nobody waits for any more goes on, so the thread keeps the permit, not the caller.
-static LOOK_UPS: Semaphore = Semaphore::const_new(super::BLOCKING_THREADS - 1);
+/// One look-up at a time; one that nobody waits for any more goes on, so the thread
+/// keeps the permit, not the caller.
+static LOOK_UPS: Semaphore = Semaphore::const_new(1);
 
 pub(super) async fn listen(host: &str, port: u16, no_delay: bool) -> Result<Bound, Error> {
     // tokio sets SO_REUSEADDR, so a restart does not wait for TIME_WAIT.
@@ -69,17 +67,22 @@ async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     look_up(move || Ok((host.as_str(), port).to_socket_addrs()?.collect())).await
 }
 
-/// Runs what may block for long.
+/// Runs what may block for long on a thread of its own, which ends with it. A
+/// silent name server holds a look-up up for half a minute; the one thread for
+/// calls that block has sockets to bind and files to move meanwhile.
 async fn look_up<T: Send + 'static>(
     call: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     let permit = LOOK_UPS.acquire().await.map_err(io::Error::other)?;
-    spawn_blocking(move || {
-        let _permit = permit;
-        call()
-    })
-    .await
-    .map_err(io::Error::other)?
+    let (tell, told) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("smartipc-dns".to_owned())
+        .spawn(move || {
+            let found = call();
+            drop(permit);
+            let _ = tell.send(found);
+        })?;
+    told.await.map_err(io::Error::other)?
 }
 
 #[cfg(test)]
@@ -90,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn look_ups_leave_a_thread_for_binding() {
+    fn a_look_up_that_hangs_holds_up_other_look_ups_and_nothing_else() {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .max_blocking_threads(crate::ipc::transport::BLOCKING_THREADS)
             .enable_all()
@@ -101,7 +104,7 @@ mod tests {
             let _ = end.recv();
             Ok(())
         }));
-        // Given up: its caller is gone, its thread is not.
+        // Given up: its caller is gone.
         let abandoned = runtime.spawn(look_up(|| Ok(())));
         runtime.block_on(async {
             tokio::task::yield_now().await;
@@ -109,9 +112,11 @@ mod tests {
             let waiting: Vec<_> = (0..10)
                 .map(|_| tokio::spawn(resolve("localhost", 1)))
                 .collect();
-            let bound = tokio::time::timeout(Duration::from_secs(10), spawn_blocking(|| true));
+            let work = tokio::task::spawn_blocking(|| true);
+            let bound = tokio::time::timeout(Duration::from_secs(10), work);
             assert!(matches!(bound.await, Ok(Ok(true))));
             assert!(!stuck.is_finished());
+            assert!(waiting.iter().all(|waiting| !waiting.is_finished()));
             drop(silence);
             for looked_up in waiting {
                 assert!(looked_up.await.is_ok_and(|found| found.is_ok()));
