@@ -82,6 +82,17 @@ export const HOSTILE_BINARY = [
   ['F14', 'a type of 257 bytes, in binary', binary(0x01, 0x81, 0x02, ...Array(257).fill(0x61), 0), 'protocol_error'],
 ];
 
+/** Before the registration a peer that speaks TLS is told apart, for that is a mistake of options. */
+export function ofStrangers() {
+  return [...HOSTILE, ...HOSTILE_BINARY].map(([number, what, bytes, reason]) => ({
+    number,
+    what,
+    bytes,
+    reason: bytes === CLIENT_HELLO ? 'tls_mismatch' : reason,
+    error: bytes === CLIENT_HELLO ? ['IPC_ERR_TLS_MISMATCH', 'io'] : ['IPC_ERR_REGISTRATION', 'peer'],
+  }));
+}
+
 /** What is hostile in a profile. */
 export function hostileIn(profile) {
   return profile === 'binary' ? [...HOSTILE, ...HOSTILE_BINARY] : HOSTILE;
