@@ -1,5 +1,6 @@
 // One good client works while many others do all that is forbidden.
-// SMARTIPC_FLOOD_SECONDS says for how long.
+// SMARTIPC_FLOOD_SECONDS says for how long, SMARTIPC_FLOOD_WAY which of it.
+import os from 'os';
 import test from 'ava';
 import { SmartIpc } from '@push.rocks/smartipc';
 import { closeAfter, recorder, startChild, tempSocket } from '../support/helpers.cjs';
@@ -7,7 +8,10 @@ import { descriptors, hasProc, mebibytes, rounds } from '../support/children/mea
 
 const CONNECTIONS = 50;
 const SECONDS = rounds('FLOOD_SECONDS', 5);
-const P99 = 250;
+/** Four times as much where others want far more than there are processors. */
+const P99 = 250 * (os.loadavg()[0] > 4 * os.cpus().length ? 4 : 1);
+/** One way of being hostile, by its number in the child; all of them if none is named. */
+const ONLY = process.env.SMARTIPC_FLOOD_WAY ? Number(process.env.SMARTIPC_FLOOD_WAY) : undefined;
 const MIB = 1024 * 1024;
 /** What the server may take: for each connection what it may send unregistered, and what may wait for it. */
 const MOST = 64 * 2 * MIB + CONNECTIONS * 2 * MIB;
@@ -27,7 +31,7 @@ test(`${CONNECTIONS} hostile connections for ${SECONDS} s: a good client sees no
   await good.subscribe('good', (index: any) => void heard.push(index));
   const before = await good.request('usage', {});
   const baseline = descriptors(server.pid);
-  const attackers = startChild(t, 'hostile', { socketPath, connections: CONNECTIONS, only: process.env.ONLY ? Number(process.env.ONLY) : undefined });
+  const attackers = startChild(t, 'hostile', { socketPath, connections: CONNECTIONS, only: ONLY });
   await attackers.report('attacking');
 
   const times: number[] = [];
@@ -53,7 +57,7 @@ test(`${CONNECTIONS} hostile connections for ${SECONDS} s: a good client sees no
   t.log(`median ${median.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, most ${times[times.length - 1].toFixed(1)} ms of ${times.length} requests; a newcomer took ${joined} ms`);
   t.log(`${opened} connections opened, ${ended} ended, ${mebibytes(written)} written`);
   t.true(p99 <= P99, `p99 ${p99.toFixed(1)} ms`);
-  t.true(joined <= 5000, `a newcomer took ${joined} ms`);
+  t.true(joined <= 20 * P99, `a newcomer took ${joined} ms`);
   t.true(opened > CONNECTIONS && ended > 0);
   t.deepEqual(noticed.calls, []);
   t.deepEqual(heard, heard.map((_, at) => at * 10));

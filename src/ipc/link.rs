@@ -10,7 +10,7 @@
 use std::cell::RefCell;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
@@ -35,6 +35,44 @@ const READS_PER_POLL: usize = 2;
 thread_local! {
     // One buffer per pumping thread, not per connection: idle ones need none.
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_SIZE].into_boxed_slice());
+}
+
+/// Those that had more to read than they got, as this thread sees them. With
+/// many of them a turn would be long for everybody: each gets less.
+#[derive(Default)]
+struct Crowd {
+    since: Option<Instant>,
+    last: usize,
+    count: usize,
+}
+
+/// How many make a crowd, within how long.
+const CROWD_SIZE: usize = 8;
+const CROWD_TIME: Duration = Duration::from_millis(20);
+
+thread_local! {
+    static CROWD: RefCell<Crowd> = RefCell::default();
+}
+
+impl Crowd {
+    fn enter(&mut self, link: usize) {
+        let now = Instant::now();
+        if self.since.is_none_or(|since| now - since > CROWD_TIME) {
+            *self = Self {
+                since: Some(now),
+                ..Self::default()
+            };
+        }
+        // One that reads much in a row is no crowd.
+        if self.last != link {
+            self.last = link;
+            self.count += 1;
+        }
+    }
+
+    fn is_large(&self) -> bool {
+        self.count >= CROWD_SIZE
+    }
 }
 
 /// One connection.
@@ -287,7 +325,9 @@ impl Core {
         };
         let polled = self.poller.is_some();
         let (reads, size) = match polled {
-            _ if self.session.is_crowded() => (1, CROWDED_READ_SIZE),
+            _ if self.session.is_crowded() || CROWD.with_borrow(Crowd::is_large) => {
+                (1, CROWDED_READ_SIZE)
+            }
             true => (READS_PER_POLL, READ_SIZE),
             false => (READS_PER_PUMP, READ_SIZE),
         };
@@ -307,6 +347,10 @@ impl Core {
                         return false;
                     }
                     Ok(count) => {
+                        if count == size {
+                            let this = Arc::as_ptr(&stream).addr();
+                            CROWD.with_borrow_mut(|crowd| crowd.enter(this));
+                        }
                         let bytes = scratch.get(..count).unwrap_or_default();
                         self.session.input(bytes, now());
                         // A poller says so if there is more; tokio has to be

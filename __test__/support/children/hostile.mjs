@@ -1,5 +1,5 @@
 // Connections that do what no client may, as fast as they can, each in its own
-// way and again as soon as it is thrown out: config { socketPath, connections }.
+// way and again as soon as it is thrown out: config { socketPath, connections, only }.
 // Nothing of the library is imported here.
 import { randomBytes } from 'crypto';
 import net from 'net';
