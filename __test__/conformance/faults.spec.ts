@@ -315,7 +315,8 @@ for (const [what, endpoint] of [['stop()', 'server'], ['disconnect()', 'client']
       await (endpoint === 'server' ? server.stop() : client.disconnect());
       done(Date.now() - begun);
     };
-    (endpoint === 'server' ? server : client).onMessage('leave', close);
+    const owner: any = endpoint === 'server' ? server : client;
+    owner.onMessage('leave', close);
     const asked = failure(
       () => (endpoint === 'server' ? client.request('leave', {}) : server.requestClient(client.getClientId(), 'leave', {})),
       2 * GRACE,
