@@ -79,7 +79,7 @@ test('X7: the pauses between attempts double up to the longest, half of each at 
     five();
   });
   await new Promise<void>((resolve) => listener.listen(socketPath, resolve));
-  t.teardown(() => new Promise((resolve) => listener.close(resolve)));
+  t.teardown(() => new Promise<void>((resolve) => listener.close(() => resolve())));
   const client = newClient(t, { socketPath }, { connectRetry: { enabled: true, initialDelay: 100, maxDelay: 400, maxAttempts: 100, totalTimeout: 60_000 } });
   const connecting = failure(() => client.connect());
   await five.until(6);
