@@ -25,6 +25,9 @@ pub(super) struct Held {
     pub(super) frame: Bytes,
     /// The request in it, if it is one.
     pub(super) request: Option<u32>,
+    /// For many receivers: a slow one may have to do without. Whoever sends to one
+    /// was promised that it arrives or fails.
+    pub(super) shared: bool,
 }
 
 impl Held {
@@ -136,7 +139,11 @@ impl Outbox {
     /// Holds the frame that was made in [`scratch`](Self::scratch).
     pub(super) fn hold_scratch(&mut self, request: Option<u32>) {
         let frame = self.scratch.split().freeze();
-        self.hold(Held { frame, request });
+        self.hold(Held {
+            frame,
+            request,
+            shared: false,
+        });
     }
 
     pub(super) fn hold(&mut self, held: Held) {
@@ -175,9 +182,9 @@ impl Outbox {
         }
     }
 
-    /// Drops the oldest held message that is no request; false if there is none.
+    /// Drops the oldest held message that was for many; false if there is none.
     pub(super) fn drop_oldest(&mut self) -> bool {
-        let Some(at) = self.held.iter().position(|held| held.request.is_none()) else {
+        let Some(at) = self.held.iter().position(|held| held.shared) else {
             return false;
         };
         if let Some(held) = self.held.remove(at) {

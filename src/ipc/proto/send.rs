@@ -236,6 +236,7 @@ impl Session {
             self.outbox.hold(Held {
                 frame,
                 request: None,
+                shared: true,
             });
         }
         self.outbox.note_stall(now);

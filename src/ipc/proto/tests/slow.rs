@@ -165,6 +165,34 @@ fn dropping_the_oldest_spares_requests_and_makes_room_among_the_held() {
     assert!(news[1] > 80 && news.len() >= 5, "{news:?}");
 }
 
+fn dropping_the_oldest_spares_what_is_sent_to_one(profile: Profile) {
+    let mut pair = Pair::open_with(
+        limited(profile, |limits| limits.window_messages = 1),
+        policy(profile, SlowConsumer::DropOldest),
+    );
+    for number in 0..100 {
+        pair.server.share(&mut news(number, 1000), pair.now);
+        if number == 50 {
+            let name = Bytes::from_static(b"to-one");
+            pair.server.message(name, Body::none(), pair.now).unwrap();
+        }
+    }
+    let (mut alone, mut shared) = (0, 0);
+    for _ in 0..200 {
+        pair.shuttle();
+        for event in pair.events(Role::Client) {
+            match event {
+                Event::Message { .. } => alone += 1,
+                Event::Topic { .. } => shared += 1,
+                other => panic!("{other:?}"),
+            }
+            pair.client.finished(1, pair.now);
+        }
+    }
+    assert_eq!(alone, 1);
+    assert!(shared < 50, "{shared} were not dropped");
+}
+
 fn many_small_messages_make_no_room_for_many_large_ones(profile: Profile) {
     let mut pair = Pair::open_with(
         limited(profile, |limits| limits.window_messages = 1),
@@ -309,6 +337,7 @@ both_profiles!(
     a_receiver_at_the_cap_is_closed_by_default,
     dropping_the_oldest_keeps_the_newest_and_the_connection,
     many_small_messages_make_no_room_for_many_large_ones,
+    dropping_the_oldest_spares_what_is_sent_to_one,
     waiting_for_a_slow_receiver_never_closes_and_stays_below_the_cap,
     a_receiver_that_takes_nothing_is_closed_after_the_write_timeout,
     a_receiver_that_takes_everything_is_not_closed,
