@@ -16,7 +16,7 @@ const R = require('./records');
 class Endpoint extends Outbound {
   /**
    * @param {number} number of the native endpoint
-   * @param {{ timeout: number, advanced: boolean, cloneVersion: number, closeOnTimeout: boolean }} settings
+   * @param {{ timeout: number, advanced: boolean, cloneVersion: number, closeOnTimeout: boolean, driver: string, plainTextTo: string | undefined }} settings
    */
   constructor(number, settings) {
     super(number, settings);

@@ -15,7 +15,7 @@ function nothing() {}
 class Outbound extends NativeEndpoint {
   /**
    * @param {number} number of the native endpoint
-   * @param {{ timeout: number, advanced: boolean, cloneVersion: number, closeOnTimeout: boolean }} settings
+   * @param {{ timeout: number, advanced: boolean, cloneVersion: number, closeOnTimeout: boolean, driver: string, plainTextTo: string | undefined }} settings
    */
   constructor(number, settings) {
     super(number);

@@ -234,7 +234,8 @@ export interface IIpcServerOptions
   /**
    * What a client gets that does not keep up with broadcasts and topics:
    * `'disconnect'` after `writeTimeout` without progress; `'drop-oldest'` leaves
-   * messages out; `'wait'` queues up to the cap and never closes.
+   * them out, the oldest first (what is sent to one client is never left out);
+   * `'wait'` queues up to the cap and never closes.
    *
    * @default 'disconnect'
    */
@@ -259,13 +260,16 @@ export interface IIpcServerOptions
    */
   frameTimeout?: number | undefined;
   /**
-   * User ids let in. Unix sockets only; on Windows the constructor throws.
+   * User ids let in, whatever the permissions of the socket let through; those of
+   * `allowedGids` as well. Unix sockets only; on Windows the constructor throws.
    *
    * @default the permissions of the socket decide
    */
   allowedUids?: number[] | undefined;
   /**
-   * Group ids let in. Unix sockets only; on Windows the constructor throws.
+   * Group ids let in. The kernel names a peer's primary group alone; for a group that
+   * users are added to, give the socket that group and the mode 0o660 instead. Unix
+   * sockets only; on Windows the constructor throws.
    *
    * @default the permissions of the socket decide
    */

@@ -172,7 +172,7 @@ test('S5: stop() leaves what somebody else has put on the path', async (t) => {
   const server = await serve(t, socketPath);
   fs.unlinkSync(socketPath);
   const other = net.createServer().listen(socketPath);
-  t.teardown(() => new Promise((resolve) => other.close(resolve)));
+  t.teardown(() => new Promise<void>((resolve) => void other.close(() => resolve())));
   await once(other, 'listening');
   const inode = fs.lstatSync(socketPath).ino;
   await server.stop();
@@ -252,10 +252,10 @@ test('S10: getClientInfo() names process, user and group', withOtherUser(async (
   const server = await serve(t, socketPath, { socketMode: 0o666 });
   const self = client(t, socketPath, { clientId: 'self' });
   await self.connect();
-  t.deepEqual(server.getClientInfo('self').peer, { pid: process.pid, uid: own, gid: (process as any).getgid() });
+  t.deepEqual(server.getClientInfo('self')?.peer, { pid: process.pid, uid: own, gid: (process as any).getgid() });
   const child = startAs(t, 'client', { client: { id: 'access', socketPath, clientId: 'other' } });
   const { pid } = await child.report('connected');
-  t.deepEqual(server.getClientInfo('other').peer, { pid, uid: NOBODY, gid: NOBODY });
+  t.deepEqual(server.getClientInfo('other')?.peer, { pid, uid: NOBODY, gid: NOBODY });
 }));
 
 test('S11: a wrong, missing or late token is refused within a second, and told to nobody', async (t) => {
@@ -275,7 +275,7 @@ test('S11: a wrong, missing or late token is refused within a second, and told t
   // Shown after a registration without it.
   const late = await RawPeer.connect({ path: socketPath });
   await late.register({ clientId: 'late' });
-  await late.register({ clientId: 'late', authToken: secret, token: secret }).catch(() => {});
+  await late.register({ clientId: 'late', token: secret }).catch(() => {});
   await within(late.ending, 'the end of the connection', 1000);
   t.deepEqual(connected.calls, []);
   t.deepEqual(server.getStats().metrics.closeReasons, { unauthorized: 5 });
@@ -291,7 +291,7 @@ test('S11: 1,000 wrong tokens leave nothing behind', async (t) => {
   const tries = async (count: number) => {
     for (let at = 0; at < count; at++) {
       const peer = await RawPeer.connect({ path: socketPath });
-      await peer.register({ clientId: `guess-${at}`, authToken: 'wrong' });
+      await peer.register({ clientId: `guess-${at}`, token: 'wrong' });
       await peer.ending;
     }
   };
@@ -311,7 +311,7 @@ test('S12: the name of a received file leads to no other folder', async (t) => {
   const server = await serve(t, socketPath);
   const names: any[] = [];
   server.on('stream', (info, readable) => {
-    names.push(info.meta.basename);
+    names.push(info.meta?.basename);
     readable.resume();
   });
   const sender = client(t, socketPath);

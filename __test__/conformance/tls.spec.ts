@@ -12,10 +12,11 @@ const trusting = { ca };
 const strict = { ...own('server'), ca, requestCert: true };
 
 async function serve(t: any, given: any) {
-  const server = closeAfter(t, SmartIpc.createServer({ id: 'tls', port: await freePort(), tls: given }));
+  const port = await freePort();
+  const server = closeAfter(t, SmartIpc.createServer({ id: 'tls', port, tls: given }));
   server.onMessage('echo', (payload) => payload);
   await server.start();
-  return { server, port: server.address().port };
+  return { server, port };
 }
 
 function connectTo(t: any, port: number, given: any, options: any = {}) {
@@ -66,7 +67,7 @@ test('requests, topics, files and streams pass through TLS', async (t) => {
   t.is((await received).basename, 'server.pem');
   t.is(server.getStats().driver, 'tokio');
   t.is(client.getStats().driver, 'tokio');
-  t.deepEqual(server.getClientInfo(client.clientId).peer, { pid: null, uid: null, gid: null });
+  t.deepEqual(server.getClientInfo(client.clientId)?.peer, { pid: null, uid: null, gid: null });
 });
 
 test('64 MiB pass through TLS, slower than they are sent', async (t) => {
@@ -132,7 +133,7 @@ test('C4: a handshake that stalls is ended within 5 s, on either side', async (t
   const ended = once(silent.resume(), 'close', { timeout: 8000 });
 
   const listener = net.createServer((socket) => void socket.on('error', () => {}).resume()).listen(0, '127.0.0.1');
-  t.teardown(() => new Promise((resolve) => listener.close(resolve)));
+  t.teardown(() => new Promise<void>((resolve) => void listener.close(() => resolve())));
   await once(listener, 'listening');
   const client = connectTo(t, (listener.address() as net.AddressInfo).port, trusting);
   const error = await failure(() => client.connect());

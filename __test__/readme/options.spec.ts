@@ -16,6 +16,7 @@ const WRONG_EVERYWHERE: [string, unknown][] = [
   ['authToken', 5],
   ['encryption', 'yes'],
   ['tls', 'yes'],
+  ['tls', []],
   ['timeout', 'soon'],
   ['timeout', -1],
   ['timeout', NaN],
@@ -42,6 +43,8 @@ const WRONG_EVERYWHERE: [string, unknown][] = [
 const WRONG_SERVER: [string, unknown][] = [
   ['maxClients', 'all'],
   ['maxClients', -1],
+  ['maxClientsPerUid', 'all'],
+  ['maxClientsPerUid', 1.5],
   ['clientIdleTimeout', 'lazy'],
   ['clientIdleTimeout', -1],
   ['autoCleanupSocketFile', 'yes'],

@@ -27,7 +27,7 @@ const transport: Required<IIpcTransportOptions> = {
   host: 'localhost',
   port: 9876,
   encryption: true,
-  tls: { cert: 'PEM', key: Buffer.from('PEM'), ca: ['PEM', Buffer.from('PEM')], requestCert: true },
+  tls: { cert: 'PEM', key: Buffer.from('PEM'), ca: ['PEM', Buffer.from('PEM')], requestCert: true, servername: 'a', rejectUnauthorized: true },
   authToken: 'secret',
   timeout: 30000,
   noDelay: true,
@@ -65,6 +65,7 @@ const forServer: Required<IIpcServerOptions> = {
   ...transport,
   ...heartbeats,
   maxClients: 10,
+  maxClientsPerUid: 5,
   clientIdleTimeout: 60000,
   autoCleanupSocketFile: true,
   socketMode: 0o600,
@@ -157,7 +158,7 @@ SmartIpc.createClient({ id: 'library', metadata: 'reader' });
 
 // Helpers for tests -----------------------------------------------------------
 
-const waiting: Required<IWaitForServerOptions> = { socketPath: '/tmp/a.sock', host: '::1', port: 1, timeoutMs: 10000 };
+const waiting: Required<IWaitForServerOptions> = { socketPath: '/tmp/a.sock', host: '::1', port: 1, tls: { ca: 'PEM' }, timeoutMs: 10000 };
 const spawning: ISpawnAndConnectOptions = {
   serverScript: './server.js',
   socketPath: '/tmp/test.sock',
