@@ -54,7 +54,8 @@ impl Callback for Read {
         });
         match found {
             Some(Found::Data(bytes)) => value::buffer(args.env, &bytes),
-            Some(Found::Nothing) => value::number(args.env, NOTHING),
+            // Nobody reads a stream that goes to a file.
+            Some(Found::Nothing | Found::Outside(_)) => value::number(args.env, NOTHING),
             Some(Found::End) => value::number(args.env, END),
             Some(Found::Gone) | None => value::number(args.env, GONE),
         }

@@ -12,7 +12,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::codec::DecodeError;
 use super::fields::*;
 use super::payload::Payload;
-use super::{json, varint, Frame};
+use super::{json, varint, Frame, Id};
 use crate::ipc::options::MAX_NAME;
 
 const MESSAGE: u8 = 0x01;
@@ -150,6 +150,23 @@ pub(super) fn encode<P: Payload>(frame: &Frame<P>, wall: u64, out: &mut BytesMut
         }
         Frame::Ignored => out.put_u8(FIRST_OPTIONAL),
     }
+}
+
+/// What stands before the bytes of a chunk.
+pub(super) fn put_data_head(id: u32, out: &mut BytesMut) {
+    out.put_u8(STREAM_DATA);
+    put_id(out, &Id::Number(id));
+}
+
+/// The id in the head of a chunk, and the length of the head; none if it is another
+/// frame, or not all there, or broken.
+pub(super) fn data_head(body: &[u8]) -> Option<(u32, usize)> {
+    let (kind, rest) = body.split_first()?;
+    if *kind != STREAM_DATA {
+        return None;
+    }
+    let (id, length) = varint::peek(rest)?;
+    Some((u32::try_from(id).ok()?, 1 + length))
 }
 
 pub(super) fn decode(mut body: Bytes) -> Result<Frame> {

@@ -46,6 +46,19 @@ impl DecodeError {
     }
 }
 
+/// A chunk of a stream that has begun to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChunkAhead {
+    /// The stream's id.
+    pub id: u32,
+    /// Bytes before those of the stream.
+    pub head: usize,
+    /// Bytes of the stream.
+    pub count: usize,
+    /// Those of them that are not here.
+    pub missing: usize,
+}
+
 /// Collects bytes and yields frames.
 #[derive(Debug)]
 pub struct Decoder {
@@ -124,6 +137,34 @@ impl Decoder {
             self.buffer = BytesMut::from(&self.buffer[..]);
         }
         Ok(Some(body))
+    }
+
+    /// The head of a chunk of a stream whose bytes are not all here, so that it can
+    /// be decided where they go before they come.
+    pub fn chunk_ahead(&self) -> Option<ChunkAhead> {
+        let (prefix, body) = self.buffer.split_first_chunk::<4>()?;
+        let size = u32::from_be_bytes(*prefix) as usize;
+        let (id, head) = binary::data_head(body)?;
+        let count = size.checked_sub(head).filter(|count| *count > 0)?;
+        (size <= self.max && body.len() < size).then(|| ChunkAhead {
+            id,
+            head: head + 4,
+            count,
+            missing: size - body.len(),
+        })
+    }
+
+    /// Passes over bytes that are there.
+    pub fn skip(&mut self, count: usize) {
+        self.buffer.advance(count.min(self.buffer.len()));
+    }
+
+    /// Takes up to `most` bytes that are there, whatever they mean.
+    pub fn take(&mut self, most: usize) -> Bytes {
+        let count = most.min(self.buffer.len());
+        let bytes = self.buffer.split_to(count).freeze();
+        self.give_back();
+        bytes
     }
 
     /// An idle connection keeps no buffer.

@@ -31,7 +31,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::error::ErrorCode;
 
-pub use codec::{DecodeError, Decoder};
+pub use codec::{ChunkAhead, DecodeError, Decoder};
 pub use payload::{Encoding, Payload};
 pub use registration::{
     Protocol, Refusal, Registration, Welcome, FEATURE_BINARY, STREAM_WINDOW, VERSION,
@@ -264,6 +264,20 @@ pub enum Frame<P = Bytes> {
     },
     /// A frame of a kind we don't know that its sender marked as optional.
     Ignored,
+}
+
+/// Encodes the head of a chunk of `count` bytes of a stream, in the binary profile.
+/// The bytes have to follow it.
+pub fn put_data_head(id: u32, count: usize, out: &mut BytesMut) {
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    binary::put_data_head(id, out);
+    let size = out.len() - start - 4 + count;
+    // A chunk is no longer than a frame may be, whose length fits 32 bits.
+    let length = u32::try_from(size).unwrap_or(u32::MAX);
+    if let Some(prefix) = out.get_mut(start..start + 4) {
+        prefix.copy_from_slice(&length.to_be_bytes());
+    }
 }
 
 /// Appends one frame, with its length, to `out` and returns the body's length.

@@ -32,6 +32,14 @@ pub(super) fn take(input: &mut Bytes) -> Option<u64> {
     None
 }
 
+/// The value at the front and its length; none if it is cut off or too long.
+pub(super) fn peek(input: &[u8]) -> Option<(u64, usize)> {
+    let mut front = Bytes::copy_from_slice(input.get(..input.len().min(10))?);
+    let before = front.len();
+    let value = take(&mut front)?;
+    Some((value, before - front.len()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

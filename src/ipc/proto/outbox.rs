@@ -36,10 +36,22 @@ impl Held {
     }
 }
 
+/// Bytes of a chunk that are not here: the owner has them, and writes them when
+/// everything before them has left. Nothing may come between.
+#[derive(Debug)]
+struct Cut {
+    stream: u32,
+    /// Bytes of `ready` before it.
+    after: usize,
+    left: usize,
+}
+
 /// The output of one connection.
 #[derive(Debug)]
 pub(super) struct Outbox {
     ready: BytesMut,
+    /// Where bytes belong that the owner writes itself.
+    cut: Option<Cut>,
     held: VecDeque<Held>,
     held_cost: usize,
     /// Where held frames are made: one allocation serves many of them.
@@ -58,6 +70,7 @@ impl Outbox {
     pub(super) fn new(high_water: usize, hard_cap: usize) -> Self {
         Self {
             ready: BytesMut::new(),
+            cut: None,
             held: VecDeque::new(),
             held_cost: 0,
             scratch: BytesMut::new(),
@@ -74,18 +87,51 @@ impl Outbox {
         &mut self.ready
     }
 
+    /// What can be written next; nothing where the owner has to.
+    pub(super) fn front(&self) -> &[u8] {
+        match &self.cut {
+            Some(cut) => self.ready.get(..cut.after).unwrap_or_default(),
+            None => &self.ready,
+        }
+    }
+
+    /// Bytes for the socket, with those that the owner writes.
     pub(super) fn ready_len(&self) -> usize {
-        self.ready.len()
+        self.ready.len() + self.cut.as_ref().map_or(0, |cut| cut.left)
+    }
+
+    /// The owner is to write `count` bytes of a stream after what is here now.
+    pub(super) fn cut(&mut self, stream: u32, count: usize) {
+        self.cut = Some(Cut {
+            stream,
+            after: self.ready.len(),
+            left: count,
+        });
+    }
+
+    pub(super) fn has_cut(&self) -> bool {
+        self.cut.is_some()
+    }
+
+    /// The stream of which the owner has to write, now or later.
+    pub(super) fn cut_stream(&self) -> Option<u32> {
+        self.cut.as_ref().map(|cut| cut.stream)
+    }
+
+    /// The stream of which the owner has to write now, and how much.
+    pub(super) fn due_cut(&self) -> Option<(u32, usize)> {
+        let cut = self.cut.as_ref().filter(|cut| cut.after == 0)?;
+        Some((cut.stream, cut.left))
     }
 
     /// Bytes that wait, with the overhead of what is held.
     pub(super) fn queued(&self) -> usize {
-        self.ready.len() + self.held_cost
+        self.ready_len() + self.held_cost
     }
 
     /// Whether a message may go to `ready` as far as the queue is concerned.
     pub(super) fn is_open(&self) -> bool {
-        self.held.is_empty() && self.ready.len() <= self.high_water
+        self.held.is_empty() && self.ready_len() <= self.high_water
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -94,7 +140,7 @@ impl Outbox {
 
     /// Whether so much waits for the socket alone that nothing may add to it.
     pub(super) fn is_clogged(&self) -> bool {
-        self.ready.len() > self.hard_cap
+        self.ready_len() > self.hard_cap
     }
 
     pub(super) fn above_mark(&self) -> bool {
@@ -153,7 +199,7 @@ impl Outbox {
 
     /// The next held message, if there is room for it.
     pub(super) fn release(&mut self) -> Option<Held> {
-        if self.ready.len() > self.high_water {
+        if self.ready_len() > self.high_water {
             return None;
         }
         let Some(held) = self.held.pop_front() else {
@@ -195,7 +241,20 @@ impl Outbox {
 
     /// The socket has taken `count` bytes.
     pub(super) fn consume(&mut self, count: usize, now: Instant) {
-        self.ready.advance(count.min(self.ready.len()));
+        match &mut self.cut {
+            Some(cut) if cut.after == 0 => {
+                cut.left = cut.left.saturating_sub(count);
+                if cut.left == 0 {
+                    self.cut = None;
+                }
+            }
+            cut => {
+                self.ready.advance(count.min(self.ready.len()));
+                if let Some(cut) = cut {
+                    cut.after = cut.after.saturating_sub(count);
+                }
+            }
+        }
         if self.ready.is_empty() && self.ready.capacity() > KEEP_CAPACITY {
             self.ready = BytesMut::new();
         } else if self.ready.is_empty() {
@@ -207,7 +266,7 @@ impl Outbox {
     /// The peer granted credit. That is progress only if it has taken what it
     /// could have.
     pub(super) fn granted(&mut self, now: Instant) {
-        if self.ready.is_empty() {
+        if self.ready_len() == 0 {
             self.stalled = self.should_move().then_some(now);
         }
     }
@@ -222,7 +281,7 @@ impl Outbox {
     }
 
     fn should_move(&self) -> bool {
-        !self.ready.is_empty() || self.held_cost > self.high_water
+        self.ready_len() > 0 || self.held_cost > self.high_water
     }
 
     /// Nothing more will be sent but what is in `ready`.

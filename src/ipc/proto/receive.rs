@@ -25,11 +25,19 @@ impl Session {
     /// Decodes what is there. Stops where the owner has to decide.
     pub(super) fn decode(&mut self, now: Instant) {
         while !self.is_closed() && !matches!(self.phase, Phase::Deciding(_)) {
+            if self.rest.is_some() {
+                if !self.feed_rest(now) {
+                    break;
+                }
+                continue;
+            }
             match self.decoder.next_frame() {
                 Ok(Some((frame, size))) => {
                     self.frame_completed();
+                    self.next_read = usize::MAX;
                     self.receive(frame, size, now);
                 }
+                Ok(None) if self.begin_rest(now) => {}
                 Ok(None) => break,
                 Err(_) if self.phase == Phase::Registering && self.decoder.meets_tls() => {
                     let text = "the other side speaks TLS, and the option tls is missing here";

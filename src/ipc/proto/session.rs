@@ -13,7 +13,7 @@ use super::event::Event;
 use super::heartbeat::{Due, Heartbeat};
 use super::outbox::Outbox;
 use super::requests::{IdHasher, Requests};
-use super::streams::Streams;
+use super::streams::{Rest, Streams};
 use crate::ipc::close::CloseReason;
 use crate::ipc::error::{Error, Origin};
 use crate::ipc::frame::{
@@ -92,6 +92,10 @@ pub struct Session {
     pub(super) next_incoming: u32,
     pub(super) credit: Credit,
     pub(super) streams: Streams,
+    /// The chunk that is coming, where the owner may take it off the socket.
+    pub(super) rest: Option<Rest>,
+    /// Bytes to read next, where more would be of a chunk that the owner takes.
+    pub(super) next_read: usize,
     pub(super) heartbeat: Heartbeat,
     pub(super) counters: Counters,
     pub(super) events: Vec<Event>,
@@ -154,6 +158,8 @@ impl Session {
             next_incoming: 0,
             credit: Credit::new(limits),
             streams: Streams::default(),
+            rest: None,
+            next_read: usize::MAX,
             heartbeat: Heartbeat::new(config.heartbeat.clone(), now),
             counters: Counters::default(),
             events: Vec::new(),
@@ -416,7 +422,7 @@ impl Session {
 
     pub(super) fn note_frame(&mut self, now: Instant) {
         // A frame that completes while the next one begins restarts the time.
-        self.frame_since = match (self.decoder.is_partial(), self.frame_since) {
+        self.frame_since = match (self.is_partial(), self.frame_since) {
             (false, _) => None,
             (true, since) => since.or(Some(now)),
         };
@@ -426,9 +432,14 @@ impl Session {
         self.frame_since = None;
     }
 
+    /// Whether a frame has begun and is not complete.
+    pub(super) fn is_partial(&self) -> bool {
+        self.rest.is_some() || self.decoder.is_partial()
+    }
+
     /// The peer's end was closed.
     pub fn eof(&mut self) {
-        let reason = if self.decoder.is_partial() {
+        let reason = if self.is_partial() {
             CloseReason::TruncatedFrame
         } else {
             CloseReason::PeerClosed
@@ -439,7 +450,7 @@ impl Session {
     /// The peer has finished sending and may still read: what it asked is
     /// answered, and what it has sent completely is read, for as long as [`LINGER`](Self::LINGER), then the connection ends.
     pub fn half_close(&mut self, now: Instant) {
-        if self.phase == Phase::Open && !self.decoder.is_partial() && !self.is_settled() {
+        if self.phase == Phase::Open && !self.is_partial() && !self.is_settled() {
             self.half_closed = Some(now + Self::LINGER);
         } else {
             self.eof();
@@ -517,17 +528,17 @@ impl Session {
         !self.events.is_empty()
     }
 
-    /// Bytes for the socket.
+    /// Bytes for the socket; none where [`outside`](Self::outside) has the next.
     pub fn output(&mut self) -> &[u8] {
-        self.outbox.ready()
+        self.outbox.front()
     }
 
-    /// Bytes in [`output`](Self::output).
+    /// Bytes for the socket, with those that are outside.
     pub fn output_len(&self) -> usize {
         self.outbox.ready_len()
     }
 
-    /// The socket has taken `count` bytes of the output.
+    /// The socket has taken `count` bytes of the output, or of what is outside.
     pub fn wrote(&mut self, count: usize, now: Instant) {
         self.counters.bytes_sent += count as u64;
         self.outbox.consume(count, now);

@@ -6,6 +6,7 @@ use std::hash::BuildHasherDefault;
 
 use bytes::{Bytes, BytesMut};
 
+use super::Piece;
 use crate::ipc::frame::Id;
 use crate::ipc::proto::requests::IdHasher;
 
@@ -17,7 +18,7 @@ const SMALL: usize = 16 * 1024;
 struct In {
     /// Its id on the wire.
     wire: Id,
-    pieces: VecDeque<Bytes>,
+    pieces: VecDeque<Piece>,
     /// Small pieces behind them.
     tail: BytesMut,
     /// Counted from the start: what came, what was read, what may come.
@@ -30,6 +31,10 @@ struct In {
     failed: bool,
     /// The owner knows that there is something to read.
     told: bool,
+    /// The window, where the owner asked for a larger one than others have.
+    window: u32,
+    /// The owner looks itself for what there is, and may take bytes off the socket.
+    outlet: bool,
 }
 
 /// What reading finds.
@@ -37,6 +42,8 @@ struct In {
 pub enum Read {
     /// The next bytes.
     Data(Bytes),
+    /// So many that the owner has taken off the socket itself.
+    Outside(usize),
     /// Nothing now; an event tells when there is.
     Nothing,
     /// The end: all was read.
@@ -55,6 +62,8 @@ pub(in crate::ipc::proto) struct Incoming {
     streams: HashMap<u32, In, BuildHasherDefault<IdHasher>>,
     /// Those that have failed and that the owner has not let go of.
     failed: usize,
+    /// Those that have an outlet.
+    outlets: usize,
     last: u32,
 }
 
@@ -90,6 +99,8 @@ impl Incoming {
             ended: false,
             failed: false,
             told: false,
+            window,
+            outlet: false,
         };
         self.streams.insert(number, stream);
         Some(number)
@@ -128,20 +139,12 @@ impl Incoming {
         let Some((number, stream)) = self.get(wire) else {
             return Ok(None);
         };
-        if stream.ended {
-            return Err(Broken("bytes after the end of a stream"));
-        }
+        stream.check(data.len())?;
         stream.received += data.len() as u64;
-        if stream.received > stream.granted {
-            return Err(Broken("more bytes of a stream than were granted"));
-        }
         if data.len() < SMALL {
             stream.tail.extend_from_slice(data);
         } else {
-            if !stream.tail.is_empty() {
-                stream.pieces.push_back(stream.tail.split().freeze());
-            }
-            stream.pieces.push_back(data.clone());
+            stream.push(Piece::Bytes(data.clone()));
         }
         Ok(stream.tell().then_some(number))
     }
@@ -168,36 +171,107 @@ impl Incoming {
     }
 
     /// The next bytes, and the new limit if it is worth a frame.
-    pub(super) fn read(&mut self, number: u32, window: u32) -> (Read, Option<(Id, u64)>) {
+    pub(super) fn read(&mut self, number: u32) -> (Read, Option<(Id, u64)>) {
+        let read = self.take(number);
+        let grant = match &read {
+            Read::Data(bytes) => self.consumed(number, bytes.len()),
+            _ => None,
+        };
+        (read, grant)
+    }
+
+    /// The next bytes; nothing is granted for them yet.
+    pub(super) fn take(&mut self, number: u32) -> Read {
         let Some(stream) = self.streams.get_mut(&number).filter(|it| !it.failed) else {
-            return (Read::Gone, None);
+            return Read::Gone;
         };
-        let piece = stream.pieces.pop_front().or_else(|| {
-            let tail = std::mem::take(&mut stream.tail);
-            (!tail.is_empty()).then(|| tail.freeze())
-        });
-        let Some(piece) = piece else {
-            stream.told = false;
-            let end = if stream.ended {
-                Read::End
-            } else {
-                Read::Nothing
-            };
-            return (end, None);
+        match stream.pieces.pop_front() {
+            Some(Piece::Bytes(bytes)) => return Read::Data(bytes),
+            Some(Piece::Outside(count)) => return Read::Outside(count),
+            None => {}
+        }
+        let tail = std::mem::take(&mut stream.tail);
+        if !tail.is_empty() {
+            return Read::Data(tail.freeze());
+        }
+        stream.told = false;
+        if stream.ended {
+            Read::End
+        } else {
+            Read::Nothing
+        }
+    }
+
+    /// The reader is done with bytes that it has taken; the new limit, if it is
+    /// worth a frame.
+    pub(super) fn consumed(&mut self, number: u32, count: usize) -> Option<(Id, u64)> {
+        let stream = self.streams.get_mut(&number)?;
+        stream.read += count as u64;
+        stream.grant()
+    }
+
+    /// From now on the owner looks itself for what there is, with a window of at
+    /// least `window`. The new limit, if it is worth a frame.
+    pub(super) fn open_outlet(&mut self, number: u32, window: u32) -> Option<(Id, u64)> {
+        let stream = self.streams.get_mut(&number).filter(|it| !it.failed)?;
+        if !std::mem::replace(&mut stream.outlet, true) {
+            self.outlets += 1;
+        }
+        stream.window = stream.window.max(window);
+        stream.grant()
+    }
+
+    /// Whether any stream has an outlet.
+    pub(super) fn has_outlets(&self) -> bool {
+        self.outlets > 0
+    }
+
+    /// Whether there is such a stream, and its owner looks itself for what there is.
+    pub(super) fn has_outlet(&self, number: u32) -> bool {
+        let stream = self.streams.get(&number);
+        stream.is_some_and(|it| it.outlet && !it.failed)
+    }
+
+    /// Whether a stream has something to take, or its end.
+    pub(super) fn is_readable(&self, number: u32) -> bool {
+        let stream = self.streams.get(&number);
+        stream.is_some_and(|it| it.ended || !it.pieces.is_empty() || !it.tail.is_empty())
+    }
+
+    /// The number of a stream whose owner may take this chunk off the socket. The
+    /// chunk has not come yet, but the peer is bound to it.
+    pub(super) fn expect(&mut self, wire: &Id, count: usize) -> Result<Option<u32>, Broken> {
+        let Some((number, stream)) = self.get(wire).filter(|(_, it)| it.outlet) else {
+            return Ok(None);
         };
-        stream.read += piece.len() as u64;
-        let target = stream.read + u64::from(window);
-        let due = !stream.ended && (target - stream.granted) * 4 >= u64::from(window);
-        let grant = due.then(|| {
-            stream.granted = target;
-            (stream.wire.clone(), target)
-        });
-        (Read::Data(piece), grant)
+        stream.check(count).map(|()| Some(number))
+    }
+
+    /// The owner has taken bytes off the socket. `joined`: into what it took them
+    /// last, so that both are one piece.
+    pub(super) fn outside(&mut self, number: u32, count: usize, joined: bool) {
+        let Some(stream) = self.streams.get_mut(&number).filter(|it| !it.failed) else {
+            return;
+        };
+        stream.received += count as u64;
+        match stream.pieces.back_mut() {
+            Some(Piece::Outside(last)) if joined && stream.tail.is_empty() => *last += count,
+            _ => stream.push(Piece::Outside(count)),
+        }
+    }
+
+    /// Whether the last that came was taken off the socket by the owner.
+    pub(super) fn ends_outside(&self, number: u32) -> bool {
+        let stream = self.streams.get(&number);
+        stream.is_some_and(|it| {
+            it.tail.is_empty() && matches!(it.pieces.back(), Some(Piece::Outside(_)))
+        })
     }
 
     /// Forgets a stream; its id, unless the peer has given it up.
     pub(super) fn remove(&mut self, number: u32) -> Option<Id> {
         let stream = self.streams.remove(&number)?;
+        self.outlets -= usize::from(stream.outlet);
         if stream.failed {
             self.failed -= 1;
             return None;
@@ -219,7 +293,41 @@ impl In {
 
     /// Whether the owner has to be told; once until it has read everything.
     fn tell(&mut self) -> bool {
-        !std::mem::replace(&mut self.told, true)
+        !std::mem::replace(&mut self.told, true) && !self.outlet
+    }
+
+    /// Whether the peer may send so many bytes.
+    fn check(&self, count: usize) -> Result<(), Broken> {
+        if self.ended {
+            return Err(Broken("bytes after the end of a stream"));
+        }
+        if self.received + count as u64 > self.granted {
+            return Err(Broken("more bytes of a stream than were granted"));
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, piece: Piece) {
+        if !self.tail.is_empty() {
+            let tail = self.tail.split().freeze();
+            self.pieces.push_back(Piece::Bytes(tail));
+        }
+        self.pieces.push_back(piece);
+    }
+
+    /// Raises the limit when a quarter of the window has come free.
+    fn grant(&mut self) -> Option<(Id, u64)> {
+        let window = u64::from(self.window);
+        let mut target = self.read + window;
+        if self.outlet {
+            // In whole quarters, so that a sender of large chunks need not cut them.
+            target -= target % (window / 4).max(1);
+        }
+        if self.ended || target.saturating_sub(self.granted) * 4 < window.max(1) {
+            return None;
+        }
+        self.granted = target;
+        Some((self.wire.clone(), target))
     }
 }
 
@@ -242,12 +350,12 @@ mod tests {
         let (mut incoming, id) = one(1000);
         assert_eq!(incoming.data(&id, &of(10)), Ok(Some(9)));
         assert_eq!(incoming.data(&id, &of(10)), Ok(None));
-        assert_eq!(incoming.read(9, 1000).0, Read::Data(of(20)));
+        assert_eq!(incoming.read(9).0, Read::Data(of(20)));
         assert_eq!(incoming.data(&id, &of(1)), Ok(None));
-        assert_eq!(incoming.read(9, 1000).0, Read::Data(of(1)));
-        assert_eq!(incoming.read(9, 1000).0, Read::Nothing);
+        assert_eq!(incoming.read(9).0, Read::Data(of(1)));
+        assert_eq!(incoming.read(9).0, Read::Nothing);
         assert_eq!(incoming.end(&id), Ok(Some(9)));
-        assert_eq!(incoming.read(9, 1000).0, Read::End);
+        assert_eq!(incoming.read(9).0, Read::End);
     }
 
     #[test]
@@ -260,7 +368,7 @@ mod tests {
                 .expect("in order");
         }
         let mut all = Vec::new();
-        while let (Read::Data(piece), _) = incoming.read(9, u32::MAX) {
+        while let (Read::Data(piece), _) = incoming.read(9) {
             all.extend_from_slice(&piece);
         }
         assert_eq!(all, pieces.concat());
@@ -270,12 +378,12 @@ mod tests {
     fn grants_by_quarters_and_nothing_after_the_end() {
         let (mut incoming, id) = one(100);
         incoming.data(&id, &of(24)).expect("granted");
-        assert_eq!(incoming.read(9, 100).1, None);
+        assert_eq!(incoming.read(9).1, None);
         incoming.data(&id, &of(1)).expect("granted");
-        assert_eq!(incoming.read(9, 100).1, Some((id.clone(), 125)));
+        assert_eq!(incoming.read(9).1, Some((id.clone(), 125)));
         incoming.data(&id, &of(90)).expect("granted");
         incoming.end(&id).expect("first end");
-        assert_eq!(incoming.read(9, 100).1, None);
+        assert_eq!(incoming.read(9).1, None);
     }
 
     #[test]
@@ -296,7 +404,7 @@ mod tests {
         assert_eq!(incoming.fail(&id), Some(9));
         assert_eq!(incoming.fail(&id), None);
         assert_eq!((incoming.len(), incoming.live()), (1, 0));
-        assert_eq!(incoming.read(9, 10).0, Read::Gone);
+        assert_eq!(incoming.read(9).0, Read::Gone);
         assert_eq!(incoming.remove(9), None);
         assert_eq!((incoming.len(), incoming.live()), (0, 0));
     }

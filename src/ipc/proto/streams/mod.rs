@@ -13,15 +13,39 @@
 
 mod incoming;
 mod outgoing;
+mod outside;
 mod receive;
 mod resets;
 mod send;
 
 pub use incoming::Read;
 
+use bytes::Bytes;
+
+pub(super) use outside::Rest;
+
 use incoming::Incoming;
 use outgoing::Outgoing;
 use resets::Resets;
+
+/// Bytes of a stream that wait for their turn, or for their reader.
+#[derive(Debug)]
+enum Piece {
+    /// They are here.
+    Bytes(Bytes),
+    /// The owner has so many somewhere else, such as in a pipe of the kernel. Here
+    /// they are only counted.
+    Outside(usize),
+}
+
+impl Piece {
+    fn len(&self) -> usize {
+        match self {
+            Piece::Bytes(bytes) => bytes.len(),
+            Piece::Outside(count) => *count,
+        }
+    }
+}
 
 /// The streams of one connection.
 #[derive(Debug, Default)]

@@ -5,6 +5,7 @@ use std::hash::BuildHasherDefault;
 
 use bytes::{Buf, Bytes};
 
+use super::Piece;
 use crate::ipc::frame::Id;
 use crate::ipc::proto::requests::IdHasher;
 
@@ -16,7 +17,7 @@ const HIGH_WATER: usize = 128 * 1024;
 struct Out {
     /// What both owners call it.
     name: Bytes,
-    queue: VecDeque<Bytes>,
+    queue: VecDeque<Piece>,
     queued: usize,
     sent: u64,
     /// What the receiver takes in all.
@@ -50,6 +51,11 @@ pub(super) enum Turn {
         data: Bytes,
         /// The stream whose source may go on.
         room: Option<u32>,
+    },
+    /// The owner has so many bytes, and is to write them itself.
+    Outside {
+        number: u32,
+        count: usize,
     },
     End {
         number: u32,
@@ -109,19 +115,35 @@ impl Outgoing {
     /// Queues bytes; true if the source should wait. A stream that is over asks
     /// its source to wait for what it will be told.
     pub(super) fn write(&mut self, number: u32, data: Bytes) -> bool {
-        let Some(out) = self.streams.get_mut(&number) else {
+        if !self.streams.contains_key(&number) {
             return true;
-        };
-        if out.ended || data.is_empty() {
-            return false;
         }
-        out.queued += data.len();
-        self.queued += data.len();
-        out.queue.push_back(data);
+        self.offer(number, Piece::Bytes(data));
+        let Some(out) = self.streams.get_mut(&number).filter(|out| !out.ended) else {
+            return false;
+        };
         out.waiting = out.queued >= HIGH_WATER;
-        let wait = out.waiting;
+        out.waiting
+    }
+
+    /// Queues a piece for a source that looks itself how much waits, and is not
+    /// asked to.
+    pub(super) fn offer(&mut self, number: u32, piece: Piece) {
+        let Some(out) = self.streams.get_mut(&number) else {
+            return;
+        };
+        if out.ended || piece.len() == 0 {
+            return;
+        }
+        out.queued += piece.len();
+        self.queued += piece.len();
+        out.queue.push_back(piece);
         self.schedule(number);
-        wait
+    }
+
+    /// Bytes of a stream that are queued; none if there is no such stream.
+    pub(super) fn backlog(&self, number: u32) -> Option<usize> {
+        self.streams.get(&number).map(|out| out.queued)
     }
 
     pub(super) fn end(&mut self, number: u32) {
@@ -186,9 +208,18 @@ impl Outgoing {
             if size == 0 {
                 continue;
             }
-            let data = front.slice(..size);
-            front.advance(size);
-            if front.is_empty() {
+            let data = match front {
+                Piece::Bytes(bytes) => {
+                    let data = bytes.slice(..size);
+                    bytes.advance(size);
+                    Some(data)
+                }
+                Piece::Outside(count) => {
+                    *count -= size;
+                    None
+                }
+            };
+            if front.len() == 0 {
                 out.queue.pop_front();
             }
             out.queued -= size;
@@ -196,10 +227,16 @@ impl Outgoing {
             out.sent += size as u64;
             let room = out.waiting && out.queued <= HIGH_WATER / 2;
             out.waiting &= !room;
-            let turn = Turn::Data {
-                number,
-                data,
-                room: room.then_some(number),
+            let turn = match data {
+                Some(data) => Turn::Data {
+                    number,
+                    data,
+                    room: room.then_some(number),
+                },
+                None => Turn::Outside {
+                    number,
+                    count: size,
+                },
             };
             self.schedule(number);
             return Some(turn);

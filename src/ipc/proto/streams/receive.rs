@@ -103,7 +103,7 @@ impl Session {
         streams.incoming.is_complete(wire) || streams.resets.count(allowed, now)
     }
 
-    fn tell_reader(&mut self, told: Result<Option<u32>, Broken>, now: Instant) {
+    pub(super) fn tell_reader(&mut self, told: Result<Option<u32>, Broken>, now: Instant) {
         match told {
             Ok(Some(id)) => self.events.push(Event::StreamReadable { id }),
             Ok(None) => {}

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::incoming::Read;
 use super::outgoing::Turn;
 use crate::ipc::error::{Error, ErrorCode};
-use crate::ipc::frame::{Body, Failure, Frame, Id, Payload, Profile};
+use crate::ipc::frame::{self, Body, Failure, Frame, Id, Payload, Profile};
 use crate::ipc::proto::event::Event;
 use crate::ipc::proto::send::{check_sizes, Sent};
 use crate::ipc::proto::session::Session;
@@ -90,12 +90,15 @@ impl Session {
 
     /// Takes the next bytes of a stream of the peer, and grants it more.
     pub fn read_stream(&mut self, number: u32, now: Instant) -> Read {
-        let window = self.config.limits.stream_window;
-        let (read, grant) = self.streams.incoming.read(number, window);
+        let (read, grant) = self.streams.incoming.read(number);
+        self.grant_stream(grant, now);
+        read
+    }
+
+    pub(super) fn grant_stream(&mut self, grant: Option<(Id, u64)>, now: Instant) {
         if let Some((id, bytes)) = grant {
             self.control(&Frame::StreamCredit { id, bytes }, now);
         }
-        read
     }
 
     /// Everything of a stream of the peer was read. Tells the peer.
@@ -143,7 +146,7 @@ impl Session {
             // Base64: four characters for three bytes.
             Profile::Json => self.peer_max.saturating_sub(FRAME_OVERHEAD) / 4 * 3,
         };
-        while self.outbox.ready_len() < SHARE {
+        while self.outbox.ready_len() < SHARE && !self.outbox.has_cut() {
             match self.streams.outgoing.next(max) {
                 None => break,
                 Some(Turn::Data { number, data, room }) => {
@@ -152,6 +155,11 @@ impl Session {
                     if let Some(id) = room {
                         self.events.push(Event::StreamRoom { id });
                     }
+                }
+                Some(Turn::Outside { number, count }) => {
+                    frame::put_data_head(number, count, self.outbox.ready());
+                    self.outbox.cut(number, count);
+                    self.outbox.note_stall(now);
                 }
                 Some(Turn::End { number }) => {
                     let id = Id::Number(number);

@@ -188,6 +188,7 @@ impl Streams {
                 life.read_all = true;
             }
             Read::Gone => assert!(life.failed, "gone without a word"),
+            Read::Outside(_) => panic!("nobody took any outside"),
         }
     }
 

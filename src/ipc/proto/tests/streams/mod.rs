@@ -5,6 +5,7 @@ mod ends;
 mod life;
 mod limits;
 mod ops;
+mod outside;
 mod owners;
 mod turns;
 
