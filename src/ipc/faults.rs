@@ -46,6 +46,20 @@ pub(super) fn shorten_write(bytes: &[u8]) -> io::Result<&[u8]> {
     Ok(bytes.split_at(limit).0)
 }
 
+/// How much of `count` bytes may be read past us.
+#[inline]
+#[cfg_attr(not(unix), allow(dead_code))]
+pub(super) fn shorten_splice_in(count: usize) -> io::Result<usize> {
+    Ok(source::read_limit()?.min(count))
+}
+
+/// How much of `count` bytes may be written past us.
+#[inline]
+#[cfg_attr(not(unix), allow(dead_code))]
+pub(super) fn shorten_splice_out(count: usize) -> io::Result<usize> {
+    Ok(source::write_limit()?.min(count))
+}
+
 /// Whether the next accept fails.
 #[inline]
 pub(super) fn accept() -> io::Result<()> {

@@ -7,6 +7,9 @@
 //! another thread. Whatever the owner has to be told is told by the driver
 //! alone, so events keep their order.
 
+#[cfg_attr(not(unix), path = "link/no_files.rs")]
+mod files;
+
 use std::cell::RefCell;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,6 +25,9 @@ use super::tls::TlsFailure;
 #[cfg(unix)]
 use super::transport::Released;
 use super::transport::{Credentials, Stream};
+use files::Files;
+#[cfg(unix)]
+pub use files::{Direction, FileStatus};
 
 /// Bytes read at once. Large enough for hundreds of small messages a call.
 const READ_SIZE: usize = 64 * 1024;
@@ -31,6 +37,8 @@ const CROWDED_READ_SIZE: usize = 16 * 1024;
 const READS_PER_PUMP: usize = 8;
 /// The same where the others are all of a program's events.
 const READS_PER_POLL: usize = 2;
+/// As many heads of chunks, and moves of their bytes to a file, which copy nothing.
+const MOVES: usize = 8;
 
 thread_local! {
     // One buffer per pumping thread, not per connection: idle ones need none.
@@ -97,6 +105,22 @@ struct Core {
     poller: Option<(Arc<dyn Poller>, LinkKey)>,
     /// The poller was woken and has not looked since.
     woken: bool,
+    /// Streams between files and this socket.
+    files: Files,
+}
+
+/// What was moved from the socket to a file without being read here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(unix), allow(dead_code))]
+enum Taken {
+    /// All of a chunk.
+    All,
+    /// A part of it: there was no more, or no room.
+    Some,
+    /// Nothing: the socket has none.
+    Empty,
+    /// Nothing that could be: it has to be read.
+    Nothing,
 }
 
 /// What the driver has to wait for.
@@ -126,6 +150,7 @@ impl Link {
                 linger_until: None,
                 poller: None,
                 woken: false,
+                files: Files::default(),
             }),
             wake: Notify::new(),
         })
@@ -279,6 +304,7 @@ impl Link {
         if core.planned.write || core.session.output_len() > queued {
             core.write(now);
         }
+        core.attend();
         core.session.take_events(events);
         more
     }
@@ -299,7 +325,9 @@ impl Link {
 
     /// Closes the socket.
     pub(super) fn shut(&self) {
-        self.lock().stream = None;
+        let mut core = self.lock();
+        core.stream = None;
+        core.attend();
     }
 
     fn lock(&self) -> MutexGuard<'_, Core> {
@@ -333,11 +361,28 @@ impl Core {
         };
         SCRATCH.with_borrow_mut(|scratch| {
             let (scratch, _) = scratch.split_at_mut(size);
-            for _ in 0..reads {
+            let mut reads = reads;
+            let mut moves = MOVES;
+            while reads > 0 && moves > 0 {
                 if !self.session.wants_read() {
                     return false;
                 }
-                match stream.try_read(scratch) {
+                match self.take_chunk(&stream) {
+                    Taken::Some | Taken::Empty if polled => return false,
+                    Taken::All | Taken::Some => {
+                        moves -= 1;
+                        continue;
+                    }
+                    Taken::Empty | Taken::Nothing => {}
+                }
+                let room = scratch.len().min(self.session.next_read());
+                let buffer = scratch.get_mut(..room).unwrap_or_default();
+                if room == size {
+                    reads -= 1;
+                } else {
+                    moves -= 1;
+                }
+                match stream.try_read(buffer) {
                     Ok(0) => {
                         if stream.peer_is_gone() {
                             self.session.eof();
@@ -351,11 +396,11 @@ impl Core {
                             let this = Arc::as_ptr(&stream).addr();
                             CROWD.with_borrow_mut(|crowd| crowd.enter(this));
                         }
-                        let bytes = scratch.get(..count).unwrap_or_default();
+                        let bytes = buffer.get(..count).unwrap_or_default();
                         self.session.input(bytes, now());
                         // A poller says so if there is more; tokio has to be
                         // shown that there is not.
-                        if polled && count < scratch.len() {
+                        if polled && count < room {
                             return false;
                         }
                     }
@@ -377,7 +422,11 @@ impl Core {
             return;
         };
         while self.session.output_len() > 0 {
-            match stream.try_write(self.session.output()) {
+            let written = match self.session.outside() {
+                None => stream.try_write(self.session.output()),
+                Some((number, most)) => self.files.write_to(&stream, number, most),
+            };
+            match written {
                 Ok(0) => {
                     return self
                         .session
@@ -449,6 +498,7 @@ impl Core {
 
     /// Wakes the driver if it would otherwise miss something.
     fn settle(&mut self, wake: &Notify) {
+        self.attend();
         let deadline = self.session.deadline();
         let sooner = match (deadline, self.armed) {
             (Some(new), Some(old)) => new < old,

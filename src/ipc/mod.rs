@@ -15,6 +15,8 @@ pub mod driver;
 pub mod endpoint;
 pub mod error;
 pub mod faults;
+#[cfg(unix)]
+pub mod files;
 pub mod frame;
 mod hub;
 pub mod link;

@@ -263,6 +263,15 @@ impl Client {
         }
     }
 
+    /// The link of the connection, if it is still this one, and where its files are
+    /// read and written.
+    #[cfg(unix)]
+    pub fn link(&self, conn: ConnId) -> Option<(Arc<Link>, Handle)> {
+        let state = self.inner.state();
+        let link = state.link.clone().filter(|_| state.conn == conn)?;
+        Some((link, self.inner.runtime.clone()))
+    }
+
     /// Whether the client is registered now.
     pub fn is_connected(&self) -> bool {
         self.inner.state().phase == Phase::Up

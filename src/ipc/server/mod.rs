@@ -216,6 +216,14 @@ impl Server {
         Ok(result)
     }
 
+    /// The link of a connection, if it is still there, and where its files are read
+    /// and written.
+    #[cfg(unix)]
+    pub fn link(&self, conn: ConnId) -> Option<(Arc<Link>, Handle)> {
+        let link = self.inner.link(conn)?;
+        Some((link, self.inner.runtime.clone()))
+    }
+
     /// Writes what has been queued since the last call.
     pub fn flush(&self) {
         let dirty = std::mem::take(&mut *self.inner.dirty());

@@ -13,6 +13,8 @@ mod unix;
 
 use std::io;
 #[cfg(unix)]
+use std::os::fd::{AsFd, BorrowedFd};
+#[cfg(unix)]
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -102,6 +104,36 @@ impl Stream {
             Stream::Tcp(_) => bytes,
         };
         each!(self, stream => stream.try_write(bytes), released => released.try_write(bytes))
+    }
+
+    /// The socket, if its bytes are ours as they are: those of TLS are not.
+    #[cfg(unix)]
+    pub(super) fn plain(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Stream::Unix(stream) => Some(stream.as_fd()),
+            Stream::Tcp(stream) => Some(stream.as_fd()),
+            Stream::Tls(_) => None,
+            Stream::Released(stream) => Some(stream.as_fd()),
+        }
+    }
+
+    /// Lets `write` write to the socket, if it may take something.
+    ///
+    /// # Errors
+    /// Those of `write`; `WouldBlock` as of [`try_write`](Self::try_write);
+    /// `Unsupported` if the socket is not [`plain`](Self::plain).
+    #[cfg(unix)]
+    pub(super) fn try_write_with(
+        &self,
+        mut write: impl FnMut(BorrowedFd<'_>) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        use tokio::io::Interest;
+        match self {
+            Stream::Unix(it) => it.try_io(Interest::WRITABLE, || write(it.as_fd())),
+            Stream::Tcp(it) => it.try_io(Interest::WRITABLE, || write(it.as_fd())),
+            Stream::Tls(_) => Err(io::ErrorKind::Unsupported.into()),
+            Stream::Released(it) => write(it.as_fd()),
+        }
     }
 
     /// After the end of input: whether nobody reads on the other side either.
