@@ -40,6 +40,13 @@ function fromNative(text) {
   return new IpcError(remoteCode || code, message, { origin, mayHaveRun, name });
 }
 
+/** The error that Node's own call would give, for one that the native side made. */
+function systemError(code, syscall) {
+  // Not before it is needed, so that loading the package takes no longer.
+  const number = require('os').constants.errno[code];
+  return Object.assign(new Error(`${code}: ${syscall} failed`), { code, syscall, errno: number === undefined ? undefined : -number });
+}
+
 /** What of an error may cross to the peer: no stack, no path. */
 function toPeer(thrown) {
   if (thrown !== null && typeof thrown === 'object') {
@@ -53,4 +60,4 @@ function toPeer(thrown) {
   return { message: String(thrown), name: 'Error', code: '' };
 }
 
-module.exports = { IpcError, fromNative, toPeer };
+module.exports = { IpcError, fromNative, systemError, toPeer };

@@ -44,7 +44,7 @@ export interface IIpcStreamOptions {
   /**
    * Largest piece that is sent at once, in bytes; 1 to 1 MiB, more counts as that.
    *
-   * @default 65536
+   * @default 65536; of a file 262144
    */
   chunkSize?: number | undefined;
   /**

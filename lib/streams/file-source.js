@@ -3,7 +3,11 @@
 const fs = require('fs');
 const path = require('path');
 
-const { IpcError } = require('../errors');
+const native = require('../../native');
+const { IpcError, systemError } = require('../errors');
+
+/** Bytes sent at once where nothing else is asked for: fewer cost more calls. */
+const CHUNK = 256 * 1024;
 
 /** Bytes read at once, into one of two buffers: one is read while the other is sent. */
 const READ_SIZE = 128 * 1024;
@@ -37,12 +41,24 @@ async function openFile(file) {
 class FileSource {
   constructor(file, handle, size) {
     this.about = { type: 'file', basename: path.basename(file), size };
+    this.chunkSize = CHUNK;
     this._handle = handle;
     this._size = size;
     this._at = 0;
     this._buffers = [];
     this._ahead = undefined;
     this._stopped = false;
+  }
+
+  /**
+   * Has the native side send the file, with no byte passing by here; false where it
+   * can't. Then it is neither read here nor open any more.
+   */
+  handTo(endpoint, conn, stream, watched) {
+    const { fd } = this._handle;
+    const taken = typeof fd === 'number' && native.streamFromFile(endpoint, conn, stream, fd, this._size, watched);
+    if (taken) this.stop();
+    return taken;
   }
 
   async next() {
@@ -67,7 +83,7 @@ class FileSource {
     // One byte more than there should be shows a file that has grown.
     const wanted = Math.min(READ_SIZE, this._size - this._at + 1);
     const { bytesRead } = await this._handle.read(buffer, 0, wanted, this._at).catch((cause) => {
-      throw new IpcError(cause.code, `Cannot read the file: ${cause.code}`, { origin: 'io', cause });
+      throw unreadable(cause);
     });
     this._at += bytesRead;
     if (this._at > this._size) throw changed('grew');
@@ -83,8 +99,17 @@ class FileSource {
   }
 }
 
+function unreadable(cause) {
+  return new IpcError(cause.code, `Cannot read the file: ${cause.code}`, { origin: 'io', cause });
+}
+
+/** What went wrong where the native side reads a file. */
+function readingFailed(trouble) {
+  return trouble === 'grew' || trouble === 'shrank' ? changed(trouble) : unreadable(systemError(trouble, 'read'));
+}
+
 function changed(how) {
   return new IpcError('IPC_ERR_FILE_CHANGED', `The file ${how} while it was being sent`);
 }
 
-module.exports = { openFile };
+module.exports = { openFile, readingFailed };

@@ -3,7 +3,7 @@
 const { Readable } = require('stream');
 
 const native = require('../../native');
-const { IpcError, toPeer } = require('../errors');
+const { IpcError, systemError, toPeer } = require('../errors');
 const { markDirty } = require('../mailbox');
 const R = require('../records');
 const { sizeIn } = require('./options');
@@ -60,6 +60,12 @@ class IncomingStream extends Readable {
     this._claimed = false;
     /** Who waits for `nextPieces()`. */
     this._taker = undefined;
+    /**
+     * Who waits for `saveTo()`.
+     *
+     * @type {{ onBytes: ((bytes: number) => void) | undefined, resolve: () => void, reject: (error: any) => void } | undefined}
+     */
+    this._saver = undefined;
     peer.incoming.set(number, this);
     // A peer that vanishes must not end the process of who did not add one.
     this.on('error', nothing);
@@ -147,10 +153,60 @@ class IncomingStream extends Readable {
     resolve(pieces);
   }
 
+  /**
+   * Has the native side write a claimed stream to an open file; none if it can't.
+   *
+   * @param {number} fd
+   * @param {((bytes: number) => void) | undefined} onBytes told how much is written
+   * @returns {Promise<void> | undefined}
+   */
+  saveTo(fd, onBytes) {
+    if (this.destroyed || !native.streamToFile(this._endpoint._number, this._peer.conn, this._number, fd, this._isWatched(onBytes))) return undefined;
+    // Whoever listens later is told from then on.
+    this.on('newListener', (event) => {
+      if (event === 'progress') this._status(true);
+    });
+    return new Promise((resolve, reject) => {
+      this._saver = { onBytes, resolve: () => resolve(undefined), reject };
+    });
+  }
+
+  _isWatched(onBytes) {
+    return onBytes !== undefined || this.listenerCount('progress') > 0;
+  }
+
+  _status(watched) {
+    return native.streamFileStatus(this._endpoint._number, this._peer.conn, this._number, false, watched);
+  }
+
+  /** The native side has written something, or all, or can't. */
+  _look() {
+    if (this._saver === undefined) return;
+    const { onBytes, resolve, reject } = this._saver;
+    const status = this._status(this._isWatched(onBytes));
+    // If it is gone, the record that says why is on its way.
+    if (status === null) return;
+    const more = status.bytes - this._bytes;
+    if (more > 0) {
+      this._tell(more);
+      if (onBytes !== undefined) onBytes(this._bytes);
+    }
+    // A listener may have given it up.
+    if (this._saver === undefined || !(status.done || typeof status.trouble === 'string')) return;
+    this._saver = undefined;
+    if (!status.done) {
+      reject(systemError(status.trouble, 'write'));
+      return;
+    }
+    this.endClaimed();
+    resolve();
+  }
+
   /** A claimed stream has ended before it was taken. */
   _untaken(error) {
-    const taker = this._taker;
+    const taker = this._taker || this._saver;
     this._taker = undefined;
+    this._saver = undefined;
     if (taker !== undefined) taker.reject(error || new IpcError('IPC_ERR_STREAM_CANCELLED', `The stream was cancelled: ${this.streamId}`));
   }
 
@@ -167,6 +223,10 @@ class IncomingStream extends Readable {
 
   /** There is something to read, or the end. */
   wake() {
+    if (this._saver !== undefined) {
+      this._look();
+      return;
+    }
     if (!this._waiting) return;
     this._waiting = false;
     if (this._taker !== undefined) this._serve();

@@ -15,6 +15,7 @@ const LONGEST_META = 64 * 1024;
  * @property {string | undefined} meta JSON text
  * @property {string | undefined} headers JSON text
  * @property {number} chunkSize
+ * @property {boolean} isChunkGiven whether somebody asked for that
  * @property {((progress: { bytes: number, total: number | undefined }) => void) | undefined} onProgress
  * @property {any} signal
  */
@@ -28,10 +29,11 @@ const LONGEST_META = 64 * 1024;
 function streamOptions(given) {
   const options = given === undefined || given === null ? {} : given;
   if (typeof options !== 'object') throw new TypeError(`options must be an object, not ${check.shown(options)}`);
-  const { streamId = require('crypto').randomUUID(), chunkSize = DEFAULT_CHUNK, meta, headers, onProgress, signal } = options;
+  const { streamId = require('crypto').randomUUID(), chunkSize, meta, headers, onProgress, signal } = options;
   check.string('streamId', streamId);
-  if (typeof chunkSize !== 'number') throw new TypeError(`chunkSize must be a number of bytes, not ${check.shown(chunkSize)}`);
-  if (!(chunkSize >= 1)) throw new RangeError(`chunkSize must be at least 1, not ${chunkSize}`);
+  const chunk = chunkSize === undefined ? DEFAULT_CHUNK : chunkSize;
+  if (typeof chunk !== 'number') throw new TypeError(`chunkSize must be a number of bytes, not ${check.shown(chunkSize)}`);
+  if (!(chunk >= 1)) throw new RangeError(`chunkSize must be at least 1, not ${chunkSize}`);
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw new TypeError(`onProgress must be a function, not ${check.shown(onProgress)}`);
   }
@@ -44,7 +46,8 @@ function streamOptions(given) {
     streamId,
     meta: metaText,
     headers: check.headers(headers),
-    chunkSize: Math.min(Math.floor(chunkSize), LARGEST_CHUNK),
+    chunkSize: Math.min(Math.floor(chunk), LARGEST_CHUNK),
+    isChunkGiven: chunkSize !== undefined,
     onProgress,
     signal,
   };

@@ -5,6 +5,7 @@ const { IpcError, fromNative, toPeer } = require('../errors');
 const { markDirty } = require('../mailbox');
 const { oneWay } = require('../one-way');
 const R = require('../records');
+const { readingFailed } = require('./file-source');
 const { sizeIn } = require('./options');
 const { bytesOf } = require('./source');
 
@@ -34,6 +35,8 @@ class Outgoing {
     this._total = undefined;
     this._bytes = 0;
     this._room = nothing;
+    /** Whether the native side reads the source. */
+    this._native = false;
     this._unlisten = nothing;
     this._call = oneWay((error) => endpoint._report(error, to));
     this.promise = Object.assign(this._call.promise, { streamId: this.streamId });
@@ -59,7 +62,8 @@ class Outgoing {
   /** Opens the stream and sends what the source has. */
   run(peer) {
     if (this.over) return;
-    const { headers, chunkSize } = this._options;
+    const { headers, isChunkGiven } = this._options;
+    const chunkSize = (!isChunkGiven && this._source.chunkSize) || this._options.chunkSize;
     const meta = this._meta();
     const failed = native.streamOpen(this._endpoint._number, peer.conn, this.number, this.streamId, meta, headers, chunkSize);
     if (typeof failed === 'string') {
@@ -69,6 +73,7 @@ class Outgoing {
     this._peer = peer;
     peer.outgoing.set(this.number, this);
     markDirty(this._endpoint);
+    if (this._handOver()) return;
     this._pump().catch((error) => this._sourceFailed(error));
   }
 
@@ -106,6 +111,30 @@ class Outgoing {
     markDirty(this._endpoint);
   }
 
+  /** Leaves a file to the native side; whether that takes it. */
+  _handOver() {
+    const { handTo } = this._source;
+    if (handTo === undefined) return false;
+    this._native = handTo.call(this._source, this._endpoint._number, this._peer.conn, this.number, this._isWatched());
+    if (this._native) this._source = undefined;
+    return this._native;
+  }
+
+  _isWatched() {
+    return this._options.onProgress !== undefined;
+  }
+
+  /** The native side has sent a piece of the file, or can't. */
+  _look() {
+    const status = native.streamFileStatus(this._endpoint._number, this._peer.conn, this.number, true, this._isWatched());
+    if (status === null) return;
+    if (status.bytes > this._bytes) {
+      this._bytes = status.bytes;
+      this._progress();
+    }
+    if (typeof status.trouble === 'string') this._sourceFailed(readingFailed(status.trouble));
+  }
+
   _waitForRoom() {
     return new Promise((resolve) => {
       this._room = () => resolve(undefined);
@@ -114,7 +143,8 @@ class Outgoing {
 
   /** The peer takes more. */
   room() {
-    this._room();
+    if (this._native) this._look();
+    else this._room();
   }
 
   _progress() {

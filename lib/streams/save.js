@@ -43,7 +43,8 @@ async function pipeStreamToFile(readable, filePath, options = {}) {
   saving.add(readable);
   if (incoming !== undefined) incoming.hold();
   // At once: what flowed to others before the file is open would be missing.
-  const next = incoming !== undefined && incoming.claim() ? claimed(incoming) : piped(readable);
+  const isClaimed = incoming !== undefined && incoming.claim();
+  const next = isClaimed ? claimed(incoming) : piped(readable);
   let temporary;
   let handle;
   try {
@@ -51,7 +52,7 @@ async function pipeStreamToFile(readable, filePath, options = {}) {
     temporary = temporaryName(target.file);
     handle = await fs.promises.open(temporary, 'wx', target.mode);
     if (target.keepsMode) await handle.chmod(target.mode);
-    await write(handle, next, incoming, onProgress);
+    await (saveNatively(handle, isClaimed && incoming, onProgress) || write(handle, next, incoming, onProgress));
     if (fsync) await handle.sync();
     await handle.close();
     handle = undefined;
@@ -140,6 +141,13 @@ function checked(filePath, options) {
 function temporaryName(filePath) {
   // Short enough for names of the greatest length.
   return path.join(path.dirname(filePath), `.smartipc-${crypto.randomBytes(8).toString('hex')}.part`);
+}
+
+/** Has the native side write, with no byte passing by here; none if it can't. */
+function saveNatively(handle, incoming, onProgress) {
+  if (!incoming || typeof handle.fd !== 'number') return undefined;
+  const onBytes = onProgress === undefined ? undefined : (bytes) => tell(onProgress, { bytes, total: incoming.total });
+  return incoming.saveTo(handle.fd, onBytes);
 }
 
 async function write(handle, next, incoming, onProgress) {

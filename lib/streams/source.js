@@ -8,6 +8,8 @@ const check = require('../check');
 /**
  * @typedef {object} Source
  * @property {() => Promise<{ done?: boolean, value?: any }> | { done?: boolean, value?: any }} next
+ * @property {number} [chunkSize] what to send at once unless the sender says
+ * @property {(endpoint: number, conn: number, stream: number, watched: boolean) => boolean} [handTo] lets the native side read it
  * @property {() => void} stop gives up what is left; harmless at the end
  */
 

@@ -14,6 +14,8 @@ use super::mailbox::Mailbox;
 use super::pack;
 use super::runtime::Held;
 use crate::ipc::bug;
+#[cfg(unix)]
+use crate::ipc::link::Link;
 use crate::ipc::notice::{ConnId, Notice, Sink};
 use crate::ipc::poller::Poller;
 use crate::ipc::proto::{IdHasher, Session};
@@ -58,6 +60,16 @@ impl Handle {
         match self {
             Handle::Server(server) => server.with(conn, call),
             Handle::Client(client) => client.with(conn, call),
+        }
+    }
+
+    /// The link of a connection, if it is still there, and where its files are read
+    /// and written.
+    #[cfg(unix)]
+    pub(super) fn link(&self, conn: ConnId) -> Option<(Arc<Link>, tokio::runtime::Handle)> {
+        match self {
+            Handle::Server(server) => server.link(conn),
+            Handle::Client(client) => client.link(conn),
         }
     }
 

@@ -17,6 +17,8 @@ mod endpoint;
 #[cfg(unix)]
 mod event_loop;
 mod fast;
+#[cfg_attr(not(unix), path = "no_files.rs")]
+mod files;
 mod mailbox;
 mod options;
 mod pack;
