@@ -128,7 +128,7 @@ impl Decoder {
         }
         let missing = (size + 4).saturating_sub(self.buffer.len());
         if missing > 0 {
-            self.buffer.reserve(missing.min(FIRST_RESERVATION));
+            self.make_room(missing);
             return Ok(None);
         }
         self.buffer.advance(4);
@@ -165,6 +165,15 @@ impl Decoder {
         let bytes = self.buffer.split_to(count).freeze();
         self.give_back();
         bytes
+    }
+
+    /// Reserves a step ahead, and the next one only when this one is nearly used
+    /// up: or each byte that comes would move a reservation that is still whole.
+    fn make_room(&mut self, missing: usize) {
+        let wanted = missing.min(FIRST_RESERVATION);
+        if self.buffer.capacity() - self.buffer.len() < wanted / 4 {
+            self.buffer.reserve(wanted);
+        }
     }
 
     /// An idle connection keeps no buffer.

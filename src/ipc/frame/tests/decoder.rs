@@ -100,6 +100,11 @@ fn a_lying_prefix_reserves_at_most_64_kib() {
     let mut decoder = Decoder::new(MAX);
     decoder.feed(&hex("00800000 7b"));
     assert!(decoder.next_frame().unwrap().is_none());
+    // Nor do the bytes after it, one by one, as long as they fit.
+    for _ in 0..100 {
+        decoder.feed(b" ");
+        assert!(decoder.next_frame().unwrap().is_none());
+    }
     assert!(
         decoder.capacity() <= 64 * 1024 + 64,
         "{} bytes reserved",
