@@ -10,11 +10,11 @@ const path = require('path');
 const { Worker } = require('worker_threads');
 
 const { IpcClient, IpcError, IpcServer, SmartIpc } = require('@push.rocks/smartipc');
-const { Child, failure, once, recorder, run, test } = require('./runner.cjs');
+const { Child, SLOWDOWN, failure, once, recorder, run, test } = require('./runner.cjs');
 
 const WINDOWS = process.platform === 'win32';
 /** How fast a process has to end that has nothing open; starting it is not counted. */
-const ENDS_WITHIN = 1000;
+const ENDS_WITHIN = 1000 * SLOWDOWN;
 
 /** A started server and a connected client in this process. */
 async function pair(t, options) {

@@ -9,9 +9,11 @@ const fs = require('fs');
 const os = require('os');
 const path = require('path');
 
-const PATIENCE = 30000;
+/** How many times slower than a processor this runs: an emulator says so. */
+const SLOWDOWN = Number(process.env.SMARTIPC_SLOWDOWN || 1);
+const PATIENCE = 30000 * SLOWDOWN;
 /** How long the process may take to end by itself after the last case. */
-const END_WITHIN = 5000;
+const END_WITHIN = 5000 * SLOWDOWN;
 
 /** What runs this file, as the lists in scripts/runtimes call it. */
 const runtime = process.versions.bun ? 'bun' : process.versions.deno ? 'deno' : 'node';
@@ -166,7 +168,7 @@ async function runCase(body) {
   }
   for (const clean of state.cleanups.reverse()) {
     try {
-      await within(Promise.resolve().then(clean), 'cleaning up', 10000);
+      await within(Promise.resolve().then(clean), 'cleaning up', 10000 * SLOWDOWN);
     } catch (error) {
       failed = failed || error;
     }
@@ -198,4 +200,4 @@ async function run() {
   }, END_WITHIN).unref();
 }
 
-module.exports = { Child, failure, once, recorder, run, runtime, test, within };
+module.exports = { Child, SLOWDOWN, failure, once, recorder, run, runtime, test, within };
