@@ -72,6 +72,8 @@ function build(platform, { profile = 'release', into = path.join(root, 'npm', pl
   const { target } = PLATFORMS[platform];
   const { command, args, env } = commandFor(platform);
   const all = [...args, '--profile', profile, '--lib', '--locked', '--target', withGlibc(platform)];
+  // Nobody looks at the symbols of a build that is made for one run.
+  if (profile === 'dev') env.CARGO_PROFILE_DEV_DEBUG = 'false';
   const result = spawnSync(command, all, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'] });
   if (result.error) throw new SetupError(`cargo could not be run: ${result.error.message}`);
   if (result.status !== 0) throw new SetupError(`cargo build for ${target} failed (${ending(result)})`);

@@ -193,6 +193,8 @@ mod tests {
     fn access_list(pipe: &NamedPipeServer) -> String {
         let mut descriptor: PSECURITY_DESCRIPTOR = ptr::null_mut();
         let mut text = ptr::null_mut();
+        // SAFETY: the handle is open, results are written where they may be, and
+        // what the system has allocated is used before it is freed.
         unsafe {
             let got = GetSecurityInfo(
                 pipe.as_raw_handle(),
