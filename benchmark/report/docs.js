@@ -19,14 +19,13 @@ function write(report) {
   if (report.kind === 'full') {
     for (const [name, svg] of Object.entries(plots(report.rows))) files[`docs/performance/${name}`] = svg;
   }
-  for (const [file, parts] of Object.entries(marked(report))) {
-    files[file] = Object.entries(parts).reduce((text, [name, part]) => replaced(text, name, part, file), read(file));
-  }
+  const parts = marked(report);
+  for (const file of Object.keys(parts)) replaceIn(file, parts[file]);
   for (const [file, text] of Object.entries(files)) {
     fs.mkdirSync(path.dirname(path.join(ROOT, file)), { recursive: true });
     fs.writeFileSync(path.join(ROOT, file), text);
   }
-  return Object.keys(files);
+  return [...Object.keys(files), ...Object.keys(parts)];
 }
 
 function marked(report) {
@@ -76,6 +75,12 @@ function readmeTable({ environment, rows: summary }) {
   return `${head}\n\n${table(['', '`smartipc`', '`plain`, `net`', '`child_process`', '×'], body).join('\n')}\n`;
 }
 
+/** Replaces marked parts, by name, of one of our files. */
+function replaceIn(file, parts) {
+  const text = Object.entries(parts).reduce((before, [name, part]) => replaced(before, name, part, file), read(file));
+  fs.writeFileSync(path.join(ROOT, file), text);
+}
+
 /** Puts `part` between the marks `<!-- bench:name -->` and `<!-- /bench:name -->`. */
 function replaced(text, name, part, file) {
   const [begin, end] = [`<!-- bench:${name} -->\n`, `<!-- /bench:${name} -->`];
@@ -98,4 +103,4 @@ function compact(report) {
   return `${JSON.stringify(head, null, 1).slice(0, -2)},\n "rows": {\n${lines.join(',\n')}\n }\n}\n`;
 }
 
-module.exports = { write, replaced, behind };
+module.exports = { write, replaced, replaceIn };
