@@ -38,4 +38,4 @@ function percentiles(samples) {
   return { p50: at(0.5), p99: at(0.99) };
 }
 
-module.exports = { timed, used, percentiles };
+module.exports = { timed, used };
