@@ -240,7 +240,7 @@ impl Incoming {
 
     /// The number of a stream whose owner may take this chunk off the socket. The
     /// chunk has not come yet, but the peer is bound to it.
-    pub(super) fn expect(&mut self, wire: &Id, count: usize) -> Result<Option<u32>, Broken> {
+    pub(super) fn announced(&mut self, wire: &Id, count: usize) -> Result<Option<u32>, Broken> {
         let Some((number, stream)) = self.get(wire).filter(|(_, it)| it.outlet) else {
             return Ok(None);
         };

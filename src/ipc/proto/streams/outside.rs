@@ -158,7 +158,7 @@ impl Session {
         match self
             .streams
             .incoming
-            .expect(&Id::Number(ahead.id), ahead.count)
+            .announced(&Id::Number(ahead.id), ahead.count)
         {
             Ok(None) => false,
             Ok(Some(number)) => {

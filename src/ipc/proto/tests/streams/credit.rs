@@ -119,7 +119,7 @@ fn a_source_waits_when_much_is_queued(profile: Profile) {
     let mut pair = Pair::open(profile);
     let id = pair.opened(Role::Client, 1);
     // The window is full, so that nothing leaves.
-    pair.write(Role::Client, 1, pattern(1024 * KIB));
+    pair.write(Role::Client, 1, pattern(256 * KIB));
     pair.shuttle();
     assert_eq!(pair.client.queued(), 0);
     pair.events(Role::Client);

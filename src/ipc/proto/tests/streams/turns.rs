@@ -107,13 +107,13 @@ fn what_is_queued_is_counted_until_it_has_left(profile: Profile) {
     }
     pair.all_spoken(Role::Client);
     for number in 1..=2 {
-        pair.write(Role::Client, number, pattern(500 * KIB));
+        pair.write(Role::Client, number, pattern(250 * KIB));
     }
     let queued = pair.client.queued();
-    assert!((1000 * KIB..1100 * KIB).contains(&queued), "{queued}");
+    assert!((500 * KIB..600 * KIB).contains(&queued), "{queued}");
     pair.abort(Role::Client, 2);
     let queued = pair.client.queued();
-    assert!((500 * KIB..600 * KIB).contains(&queued), "{queued}");
+    assert!((250 * KIB..350 * KIB).contains(&queued), "{queued}");
     assert_eq!(pair.counts()[0], 1);
     pair.all_spoken(Role::Client);
     assert_eq!(pair.client.queued(), 0);
