@@ -101,7 +101,7 @@ impl Stream {
         #[cfg(windows)]
         let bytes = match self {
             Stream::PipeServer(_) | Stream::PipeClient(_) => pipe::piece(bytes),
-            Stream::Tcp(_) => bytes,
+            Stream::Tcp(_) | Stream::Tls(_) => bytes,
         };
         each!(self, stream => stream.try_write(bytes), released => released.try_write(bytes))
     }
