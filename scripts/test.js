@@ -22,6 +22,13 @@ const STEPS = [
   { id: 'clippy', title: 'cargo clippy, all features', component: 'clippy', command: cargo('clippy', '--all-targets', '--all-features', '--', '-D', 'warnings') },
   { id: 'clippy-core', title: 'cargo clippy, core alone', component: 'clippy', command: cargo('clippy', '--no-default-features', '--all-targets', '--', '-D', 'warnings') },
   { id: 'cargo', title: 'cargo test', command: cargo('test', '--no-default-features', '--features', 'faults', '--no-fail-fast'), count: countCargo },
+  {
+    id: 'loom',
+    title: 'loom models',
+    env: { RUSTFLAGS: '--cfg loom', LOOM_MAX_PREEMPTIONS: '2' },
+    command: cargo('test', '--release', '--manifest-path', 'models/Cargo.toml'),
+    count: countCargo,
+  },
   { id: 'core', title: 'purity of core and packages', command: () => [process.execPath, path.join(__dirname, 'check-core.js')] },
   { id: 'eslint', title: 'eslint', modules: true, command: () => tool('eslint', 'bin/eslint.js', '.') },
   { id: 'tsc', title: 'tsc, facade', modules: true, command: () => tool('typescript', 'bin/tsc', '--project', 'tsconfig.json') },

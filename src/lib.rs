@@ -16,5 +16,7 @@
 mod binding;
 
 pub mod ipc;
+#[cfg(feature = "binding")]
+mod sync;
 #[cfg(windows)]
 mod sys;

@@ -9,9 +9,9 @@
 //! takes slices; and `extras`, the values that don't fit there.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 #[cfg(unix)]
 use std::sync::OnceLock;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use napi::bindgen_prelude::{Function, Status};
@@ -22,6 +22,7 @@ use super::event_loop::{self, Gate};
 use crate::ipc::backlog::Backlog;
 use crate::ipc::notice::ConnId;
 use crate::ipc::poller::Poller;
+use crate::sync;
 
 /// Words per record.
 pub(super) const RECORD: usize = 8;
@@ -132,23 +133,14 @@ type Bell = ThreadsafeFunction<(), (), (), Status, false, true>;
 
 /// See the module.
 pub(super) struct Mailbox {
-    state: Mutex<State>,
+    batches: sync::Doorbell<Batches>,
     /// How many records wait here, for the connections to know.
     backlog: Backlog,
-    /// The gate between the doorbell and the end of the environment: whoever
-    /// rings holds it, and so does the cleanup hook while it takes the bell away.
-    bell: Mutex<Option<Bell>>,
+    /// Between the bell and the end of the environment: see [`sync::Gate`].
+    bell: sync::Gate<Bell>,
     /// The loop driver whose links post here, if there is one.
     #[cfg(unix)]
     event_loop: OnceLock<(u32, Arc<Gate>)>,
-}
-
-#[derive(Default)]
-struct State {
-    batches: Batches,
-    /// The bell has rung and JavaScript has not emptied the mailbox since.
-    rung: bool,
-    closed: bool,
 }
 
 impl Mailbox {
@@ -162,9 +154,9 @@ impl Mailbox {
             .weak::<true>()
             .build()?;
         Ok(Self {
-            state: Mutex::default(),
+            batches: sync::Doorbell::new(),
             backlog: Backlog::default(),
-            bell: Mutex::new(Some(bell)),
+            bell: sync::Gate::new(Some(bell)),
             #[cfg(unix)]
             event_loop: OnceLock::new(),
         })
@@ -209,74 +201,52 @@ impl Mailbox {
 
     /// Adds records of one endpoint and rings, unless it has rung already.
     pub(super) fn post(&self, endpoint: u32, add: impl FnOnce(&mut Batches)) {
-        {
-            let mut state = self.lock();
-            if state.closed {
-                return;
-            }
-            state.batches.endpoint = endpoint;
-            let last = state.batches.queue.len().saturating_sub(1);
-            let before = state.batches.words(last);
-            add(&mut state.batches);
-            let added = state.batches.words(last).saturating_sub(before);
+        let ring = self.batches.add(|batches| {
+            batches.endpoint = endpoint;
+            let last = batches.queue.len().saturating_sub(1);
+            let before = batches.words(last);
+            add(batches);
+            let added = batches.words(last).saturating_sub(before);
             self.backlog.add(added / RECORD);
-            if state.rung {
-                return;
-            }
-            state.rung = true;
-        }
-        if self.is_watched() {
-            return;
-        }
-        let bell = self.bell.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bell) = &*bell {
-            // Never refused: at most one ring is under way.
-            bell.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        });
+        if ring == Some(true) && !self.is_watched() {
+            self.bell.with(|bell| {
+                // Never refused: at most one ring is under way.
+                bell.call((), ThreadsafeFunctionCallMode::NonBlocking)
+            });
         }
     }
 
     /// Takes the oldest batch and tells whether to come again.
     pub(super) fn take(&self) -> (Option<Batch>, bool) {
-        let mut state = self.lock();
-        let batch = state.batches.queue.pop_front();
-        if let Some(batch) = &batch {
-            self.backlog.take(batch.heads.len() / RECORD);
-        }
-        let more = !state.batches.queue.is_empty();
         // The next post rings again only once everything is taken: as long as
         // there is more, JavaScript comes back by itself. It comes once more
         // for what another thread has posted meanwhile; with a loop driver
         // there is hardly any, and a bell is cheap.
         let once_more = !self.has_event_loop();
-        if batch.is_none() || !(more || once_more) {
-            state.rung = false;
-        }
-        (batch, more || once_more)
+        self.batches.take(|batches| {
+            let batch = batches.queue.pop_front();
+            if let Some(batch) = &batch {
+                self.backlog.take(batch.heads.len() / RECORD);
+            }
+            let again = once_more || !batches.queue.is_empty();
+            let comes = batch.is_some() && again;
+            ((batch, again), comes)
+        })
     }
 
     /// Takes a batch back that has been read.
     pub(super) fn give_back(&self, batch: Batch) {
         if batch.text.capacity() <= KEEP_TEXT {
             let batch = batch.cleared();
-            self.lock().batches.spare = Some(batch);
+            self.batches.with(|batches| batches.spare = Some(batch));
         }
     }
 
     /// The environment goes away: no more calls into it.
     pub(super) fn close(&self) {
-        let bell = self
-            .bell
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        drop(bell);
-        let mut state = self.lock();
-        state.closed = true;
-        self.backlog.take(state.batches.words(0) / RECORD);
-        state.batches = Batches::default();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        drop(self.bell.close());
+        let left = self.batches.close();
+        self.backlog.take(left.words(0) / RECORD);
     }
 }

@@ -1,26 +1,20 @@
 //! What other threads may do to an event loop: give it links, and ring.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::inside::{self, LoopId};
 use crate::binding::uv::Waker;
 use crate::ipc::poller::{LinkKey, Polled, Poller};
+use crate::sync;
 
-/// See the module. One lock lies around "is the loop there?" and the call that
-/// wakes it, as the cleanup hook may take it away at any moment.
+/// See the module. What comes is in `waiting`; `waker` is there as long as the
+/// loop is, and the cleanup hook may take it away at any moment.
 pub(in crate::binding) struct Gate {
     id: LoopId,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    waker: Option<Waker>,
-    last: LinkKey,
-    /// The loop knows, and has not emptied the lists since.
-    rung: bool,
-    waiting: Waiting,
+    waker: sync::Gate<Waker>,
+    waiting: sync::Doorbell<Waiting>,
+    last: AtomicU64,
 }
 
 /// What the loop has to see to.
@@ -35,76 +29,73 @@ impl Gate {
     pub(super) fn new(id: LoopId) -> Self {
         Self {
             id,
-            state: Mutex::default(),
+            waker: sync::Gate::new(None),
+            waiting: sync::Doorbell::new(),
+            last: AtomicU64::new(0),
         }
     }
 
     /// Lets links in; `waker` calls the loop.
     pub(super) fn open(&self, waker: Waker) {
-        self.lock().waker = Some(waker);
+        self.waker.open(waker);
     }
 
     /// What has come since the last call. Once there is nothing, the next to
     /// come rings again.
     pub(super) fn take(&self) -> Option<Waiting> {
-        let mut state = self.lock();
-        let waiting = std::mem::take(&mut state.waiting);
-        state.rung = !(waiting.adopted.is_empty() && waiting.woken.is_empty());
-        state.rung.then_some(waiting)
+        self.waiting.take(|waiting| {
+            let waiting = std::mem::take(waiting);
+            let some = !(waiting.adopted.is_empty() && waiting.woken.is_empty());
+            (some.then_some(waiting), some)
+        })
     }
 
-    /// Lets nothing in any more. What was on its way comes back.
+    /// Lets nothing in any more. What was on its way comes back: whoever adds a
+    /// link either adds it before this, or sees to its end.
     pub(super) fn close(&self) -> Waiting {
-        let mut state = self.lock();
-        state.waker = None;
-        std::mem::take(&mut state.waiting)
+        drop(self.waker.close());
+        self.waiting.close()
     }
 
-    fn ring(&self, state: &mut State) {
-        if state.rung {
-            return;
-        }
-        state.rung = true;
+    fn ring(&self) {
         if inside::ring_links(self.id) {
             return;
         }
-        if let Some(waker) = &state.waker {
+        self.waker.with(|waker| {
             // SAFETY: the handle is closed after `close` has taken the waker away,
-            // under the lock that we hold.
+            // under the lock that `with` holds.
             unsafe { waker.wake() };
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        });
     }
 }
 
 impl Poller for Gate {
     fn reserve(&self) -> Option<LinkKey> {
-        let mut state = self.lock();
-        state.waker.as_ref()?;
-        state.last += 1;
-        Some(state.last)
+        self.waker
+            .with(|_| self.last.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
-    fn adopt(&self, key: LinkKey, mut polled: Polled) {
-        {
-            let mut state = self.lock();
-            if state.waker.is_some() {
-                state.waiting.adopted.push((key, polled));
-                return self.ring(&mut state);
+    fn adopt(&self, key: LinkKey, polled: Polled) {
+        let mut polled = Some(polled);
+        let added = self.waiting.add(|waiting| {
+            let links = polled.take().map(|polled| (key, polled));
+            waiting.adopted.extend(links);
+        });
+        match (added, polled) {
+            (Some(true), _) => self.ring(),
+            (None, Some(mut polled)) => {
+                polled.abandon();
+                polled.shut();
             }
+            _ => {}
         }
-        polled.abandon();
-        polled.shut();
     }
 
     fn wake(&self, key: LinkKey) {
-        let mut state = self.lock();
         // Bounded: a link rings once until it has been looked at.
-        state.waiting.woken.push(key);
-        self.ring(&mut state);
+        if self.waiting.add(|waiting| waiting.woken.push(key)) == Some(true) {
+            self.ring();
+        }
     }
 }
 
