@@ -552,6 +552,12 @@ impl Session {
         self.requests.len()
     }
 
+    /// Requests of the peer that wait for our answer, or for the end of their
+    /// handler although nobody waits for its answer any more.
+    pub fn unanswered(&self) -> usize {
+        self.incoming.len()
+    }
+
     /// Messages and requests of the peer whose handler has not finished.
     pub fn running(&self) -> u64 {
         self.credit.running()

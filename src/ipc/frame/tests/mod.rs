@@ -4,6 +4,7 @@ mod decoder;
 mod envelope;
 mod exact;
 mod payloads;
+mod received;
 mod refusals;
 mod round_trip;
 mod streams;

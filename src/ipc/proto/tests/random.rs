@@ -3,75 +3,9 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::streams::{stream_ops, StreamOp};
-use super::world::World;
+use super::world::{Op, StreamOp, World};
 use super::*;
 use crate::ipc::options::SlowConsumer;
-
-#[derive(Clone, Debug)]
-pub(super) enum Op {
-    Request {
-        from: Role,
-        timeout: Option<u16>,
-        size: usize,
-    },
-    Message {
-        from: Role,
-        size: usize,
-    },
-    Publish {
-        size: usize,
-    },
-    Share {
-        size: usize,
-    },
-    Subscribe {
-        subscribe: bool,
-        timeout: Option<u16>,
-    },
-    Cancel {
-        from: Role,
-        which: usize,
-    },
-    Respond {
-        from: Role,
-        which: usize,
-        size: usize,
-    },
-    Fail {
-        from: Role,
-        which: usize,
-    },
-    Finish {
-        from: Role,
-        count: u64,
-    },
-    Pong {
-        from: Role,
-    },
-    Probe {
-        from: Role,
-        timeout: u16,
-    },
-    Carry {
-        from: Role,
-        bytes: usize,
-    },
-    Wait {
-        millis: u16,
-    },
-    Deadline,
-    Stream(StreamOp),
-    Leave {
-        from: Role,
-    },
-    Eof {
-        into: Role,
-    },
-    HalfClose {
-        into: Role,
-    },
-}
 
 fn roles() -> impl Strategy<Value = Role> {
     prop::sample::select(BOTH.to_vec())
@@ -103,6 +37,19 @@ fn ops() -> impl Strategy<Value = Op> {
     ]
 }
 
+fn stream_ops() -> impl Strategy<Value = StreamOp> {
+    let index = any::<usize>;
+    prop_oneof![
+        4 => (roles(), 1usize..80).prop_map(|(from, chunk)| StreamOp::Open { from, chunk }),
+        8 => (roles(), index(), 0usize..250).prop_map(|(from, which, size)| StreamOp::Write { from, which, size }),
+        3 => (roles(), index()).prop_map(|(from, which)| StreamOp::End { from, which }),
+        2 => (roles(), index()).prop_map(|(from, which)| StreamOp::Abort { from, which }),
+        8 => (roles(), index()).prop_map(|(at, which)| StreamOp::Read { at, which }),
+        3 => (roles(), index()).prop_map(|(at, which)| StreamOp::LetGo { at, which }),
+        1 => (roles(), index()).prop_map(|(at, which)| StreamOp::Cancel { at, which }),
+    ]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
@@ -113,37 +60,8 @@ proptest! {
         policy in prop::sample::select(vec![SlowConsumer::Disconnect, SlowConsumer::DropOldest, SlowConsumer::Wait]),
         until in any::<Index>(),
     ) {
-        let mut world = World::new(profile, policy);
         // Closes come late, or most sequences would be short.
         let quiet = until.index(ops.len() + 1);
-        for (at, op) in ops.into_iter().enumerate() {
-            if at >= quiet || !matches!(op, Op::Leave { .. } | Op::Eof { .. } | Op::HalfClose { .. }) {
-                world.run(op);
-                world.check();
-            }
-        }
-        world.settle();
-        world.check();
-        for role in BOTH {
-            if world.owner(role).closed.is_none() && world.owner(other(role)).closed.is_none() {
-                assert!(world.owner(role).open.is_empty(), "unanswered");
-                assert!(world.streams_over(), "a stream without an end");
-                let session = world.pair.end(role);
-                assert_eq!((session.queued(), session.running()), (0, 0), "{role:?} still holds something");
-            }
-        }
-        world.run(Op::Leave { from: Role::Client });
-        world.run(Op::Carry { from: Role::Client, bytes: usize::MAX });
-        world.run(Op::Eof { into: Role::Server });
-        world.check();
-        for role in BOTH {
-            let now = world.pair.now;
-            assert!(world.owner(role).open.is_empty());
-            assert!(world.owner(role).closed.is_some());
-            assert_eq!(world.owner(role).probes, 0);
-            let session = world.pair.end(role);
-            session.wrote(session.output_len(), now);
-            assert_eq!((session.queued(), session.pending()), (0, 0));
-        }
+        World::new(profile, policy).live(ops, quiet);
     }
 }

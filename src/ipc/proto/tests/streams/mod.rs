@@ -2,15 +2,9 @@
 
 mod credit;
 mod ends;
-mod life;
 mod limits;
-mod ops;
 mod outside;
-mod owners;
 mod turns;
-
-pub(super) use life::{Streams, LIMIT, WINDOW};
-pub(super) use ops::{stream_ops, StreamOp};
 
 use super::*;
 use crate::ipc::proto::Read;
@@ -21,14 +15,6 @@ const CHUNK: usize = 64 * KIB;
 /// Bytes that tell where they belong.
 fn pattern(size: usize) -> Bytes {
     (0..size).map(|at| (at % 251) as u8).collect()
-}
-
-fn reason(message: &str) -> Failure {
-    Failure {
-        message: message.to_owned(),
-        name: "RangeError".to_owned(),
-        code: "E_NO".to_owned(),
-    }
 }
 
 /// A sender's limits are nobody's but its own.

@@ -1,27 +1,24 @@
 //! The streams of the random world.
 
-use super::super::world::World;
-use super::life::Streams;
-use super::ops::StreamOp;
 use super::*;
 
 impl World {
     /// The streams of one direction.
-    pub(in crate::ipc::proto::tests) fn streams(&mut self, sender: Role) -> &mut Streams {
+    pub(super) fn streams(&mut self, sender: Role) -> &mut Streams {
         &mut self.streams[usize::from(sender == Role::Server)]
     }
 
     /// No stream is left, at either end.
-    pub(in crate::ipc::proto::tests) fn streams_over(&self) -> bool {
+    pub(super) fn streams_over(&self) -> bool {
         self.streams.iter().all(Streams::is_over)
     }
 
     /// Streams that one end has under way, in both directions.
-    pub(in crate::ipc::proto::tests) fn streams_of(&mut self, role: Role) -> usize {
+    pub(super) fn streams_of(&mut self, role: Role) -> usize {
         self.streams(role).counts().0 + self.streams(other(role)).counts().1
     }
 
-    pub(in crate::ipc::proto::tests) fn stream(&mut self, op: &StreamOp) {
+    pub(super) fn stream(&mut self, op: &StreamOp) {
         let now = self.pair.now;
         let (sender, actor) = op.roles();
         let streams = &mut self.streams[usize::from(sender == Role::Server)];
@@ -29,7 +26,7 @@ impl World {
     }
 
     /// An owner is told something that may be about streams.
-    pub(in crate::ipc::proto::tests) fn learn_of_streams(&mut self, role: Role, event: &Event) {
+    pub(super) fn learn_of_streams(&mut self, role: Role, event: &Event) {
         match event {
             Event::StreamOpen { .. }
             | Event::StreamReadable { .. }
@@ -46,7 +43,7 @@ impl World {
     }
 
     /// An owner ends what it sends, reads what it receives, and lets go of it.
-    pub(in crate::ipc::proto::tests) fn settle_streams(&mut self, role: Role) {
+    pub(super) fn settle_streams(&mut self, role: Role) {
         for which in 0..LIMIT * 2 {
             self.stream(&StreamOp::End { from: role, which });
             self.stream(&StreamOp::Read { at: role, which });

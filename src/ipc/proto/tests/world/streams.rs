@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::ops::StreamOp;
 use super::*;
 
-pub(in crate::ipc::proto::tests) const WINDOW: u32 = 100;
-pub(in crate::ipc::proto::tests) const LIMIT: usize = 3;
+pub(super) const WINDOW: u32 = 100;
+pub(super) const LIMIT: usize = 3;
 
 /// What is known of one stream, at both ends.
 #[derive(Default)]
@@ -31,7 +30,7 @@ struct Life {
 
 /// The streams of one direction, by their sender's numbers.
 #[derive(Default)]
-pub(in crate::ipc::proto::tests) struct Streams {
+pub(super) struct Streams {
     next: u32,
     lives: BTreeMap<u32, Life>,
     wire: Wire,
@@ -77,12 +76,7 @@ impl Streams {
     }
 
     /// The sender's end, or the receiver's, does this.
-    pub(in crate::ipc::proto::tests) fn run(
-        &mut self,
-        op: &StreamOp,
-        session: &mut Session,
-        now: Instant,
-    ) {
+    pub(super) fn run(&mut self, op: &StreamOp, session: &mut Session, now: Instant) {
         match *op {
             StreamOp::Open { chunk, .. } => self.open(chunk, session, now),
             StreamOp::Write { which, size, .. } => {
@@ -193,7 +187,7 @@ impl Streams {
     }
 
     /// The receiver is told something.
-    pub(in crate::ipc::proto::tests) fn received(&mut self, event: &Event) {
+    pub(super) fn received(&mut self, event: &Event) {
         match event {
             Event::StreamOpen { id, body, .. } => {
                 let number = std::str::from_utf8(&body.payload).unwrap().parse().unwrap();
@@ -212,7 +206,7 @@ impl Streams {
     }
 
     /// The sender is told something.
-    pub(in crate::ipc::proto::tests) fn told(&mut self, event: &Event) {
+    pub(super) fn told(&mut self, event: &Event) {
         match event {
             Event::StreamDone { id } => {
                 let life = self.life(*id);
@@ -233,7 +227,7 @@ impl Streams {
     }
 
     /// Bytes of the sender have been carried over.
-    pub(in crate::ipc::proto::tests) fn heard(&mut self, bytes: &[u8]) {
+    pub(super) fn heard(&mut self, bytes: &[u8]) {
         self.wire.0.feed(bytes);
         while let Some((frame, _)) = self.wire.0.next_frame().unwrap() {
             if let Frame::StreamData { id, data } = frame {
@@ -251,21 +245,21 @@ impl Streams {
     }
 
     /// Streams that the sender, and that the receiver, has under way.
-    pub(in crate::ipc::proto::tests) fn counts(&self) -> (usize, usize) {
+    pub(super) fn counts(&self) -> (usize, usize) {
         let sending = self.lives.values().filter(|life| !life.over).count();
         let known = self.lives.values().filter(|life| life.id.is_some());
         (sending, known.filter(|life| !life.failed).count())
     }
 
     /// The receiver has nothing to let go of any more.
-    pub(in crate::ipc::proto::tests) fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.lives
             .values()
             .all(|life| life.over && life.id.is_none())
     }
 
     /// The connection of one end is over, and its streams with it.
-    pub(in crate::ipc::proto::tests) fn forget(&mut self, sender: bool) {
+    pub(super) fn forget(&mut self, sender: bool) {
         for life in self.lives.values_mut() {
             if sender {
                 life.over = true;
