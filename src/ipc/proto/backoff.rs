@@ -67,8 +67,14 @@ mod tests {
             let cap = Duration::from_millis(max);
             let mut backoff = Backoff::new(Duration::from_millis(initial), cap, multiplier);
             let cap = cap.max(LEAST);
+            // Half of each is fixed, and the whole grows as told, up to the cap.
+            let mut full = Duration::from_millis(initial).clamp(LEAST, cap).as_secs_f64();
             for random in random {
-                prop_assert!(backoff.next_delay(random) <= cap);
+                let delay = backoff.next_delay(random);
+                prop_assert!(delay <= cap);
+                let delay = delay.as_secs_f64();
+                prop_assert!(full * 0.499 < delay && delay < full * 1.001, "{delay} of {full}");
+                full = (full * multiplier.clamp(1.0, 1e6)).min(cap.as_secs_f64());
             }
         }
     }

@@ -290,3 +290,98 @@ impl Outbox {
         self.held_cost = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HIGH_WATER: usize = 300;
+    const HARD_CAP: usize = 900;
+
+    #[derive(Clone, Debug)]
+    enum Op {
+        Push(usize),
+        Hold(usize, bool),
+        Release,
+        Consume(usize),
+        Withdraw(usize),
+        DropOldest,
+    }
+
+    fn ops() -> impl Strategy<Value = Op> {
+        prop_oneof![
+            3 => (0usize..200).prop_map(Op::Push),
+            3 => (0usize..200, any::<bool>()).prop_map(|(size, request)| Op::Hold(size, request)),
+            2 => Just(Op::Release),
+            2 => (0usize..400).prop_map(Op::Consume),
+            1 => any::<usize>().prop_map(Op::Withdraw),
+            1 => Just(Op::DropOldest),
+        ]
+    }
+
+    proptest! {
+        /// What came in is what went out and what is there, in bytes, whatever is
+        /// taken back meanwhile.
+        #[test]
+        fn bytes_in_are_bytes_out_and_bytes_held(ops in prop::collection::vec(ops(), 0..200)) {
+            let now = Instant::now();
+            let mut outbox = Outbox::new(HIGH_WATER, HARD_CAP);
+            let mut ready = 0;
+            let mut held: VecDeque<(usize, Option<u32>)> = VecDeque::new();
+            for (number, op) in (1u32..).zip(ops) {
+                match op {
+                    Op::Push(size) => {
+                        outbox.push(&vec![0; size]);
+                        ready += size;
+                    }
+                    Op::Hold(size, request) => {
+                        let request = request.then_some(number);
+                        outbox.scratch().extend_from_slice(&vec![0; size]);
+                        outbox.hold_scratch(request);
+                        held.push_back((size, request));
+                    }
+                    Op::Release => {
+                        let expected = held.front().filter(|_| ready <= HIGH_WATER).copied();
+                        let released = outbox.release();
+                        let told = released.as_ref().map(|it| (it.frame.len(), it.request));
+                        prop_assert_eq!(told, expected);
+                        if let Some(it) = released {
+                            outbox.push(&it.frame);
+                            ready += it.frame.len();
+                            held.pop_front();
+                        }
+                    }
+                    Op::Consume(count) => {
+                        outbox.consume(count, now);
+                        ready -= count.min(ready);
+                    }
+                    Op::Withdraw(which) => {
+                        if !held.is_empty() {
+                            let at = which % held.len();
+                            if let Some((_, Some(request))) = held.get(at).copied() {
+                                outbox.withdraw(request);
+                                held.remove(at);
+                            }
+                        }
+                    }
+                    Op::DropOldest => {
+                        let at = held.iter().position(|(_, request)| request.is_none());
+                        prop_assert_eq!(outbox.drop_oldest(), at.is_some());
+                        at.map(|at| held.remove(at));
+                    }
+                }
+                let cost: usize = held.iter().map(|(size, _)| size + MESSAGE_OVERHEAD).sum();
+                prop_assert_eq!((outbox.ready_len(), outbox.queued()), (ready, ready + cost));
+                prop_assert_eq!(outbox.is_full(), ready + cost > HARD_CAP);
+                prop_assert_eq!(outbox.is_open(), held.is_empty() && ready <= HIGH_WATER);
+                outbox.note_stall(now);
+                let moves = ready > 0 || cost > HIGH_WATER;
+                prop_assert_eq!(outbox.stalled_until(Duration::ZERO).is_some(), moves);
+            }
+        }
+    }
+}
