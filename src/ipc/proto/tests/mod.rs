@@ -17,17 +17,14 @@ mod streams;
 mod topics;
 mod world;
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-use super::{Event, Role, Sent, Session, WallClock};
+use super::{Event, Role, Sent, Session};
 use crate::ipc::close::CloseReason;
 use crate::ipc::error::{Error, ErrorCode, Origin};
-use crate::ipc::frame::{
-    encode, Body, Decoder, Encoding, Failure, Frame, Id, Profile, Refusal, Registration, Welcome,
-};
+use crate::ipc::frame::{Body, Decoder, Encoding, Failure, Frame, Id, Profile, Refusal};
 use crate::ipc::options::{Limits, SessionConfig};
 
 /// Runs each scenario in both profiles.

@@ -347,11 +347,27 @@ impl World {
         }
     }
 
+    /// Nobody has anything to do any more, nor to wait for.
+    fn is_quiet(&mut self) -> bool {
+        let said = BOTH
+            .iter()
+            .any(|role| self.pair.end(*role).output_len() > 0);
+        let owed = |owner: &Owner| {
+            owner.pinged
+                || owner.unfinished > 0
+                || !(owner.asked.is_empty() && owner.open.is_empty())
+        };
+        !said && self.streams_over() && !self.owners.iter().any(owed)
+    }
+
     /// Everybody does their duty until nothing is left to do.
     fn settle(&mut self) {
         // Who has finished sending waits for its answers, but not for ever.
         self.run(Op::Wait { millis: 1000 });
         for _ in 0..200 {
+            if self.is_quiet() {
+                return;
+            }
             for role in BOTH {
                 self.run(Op::Carry {
                     from: role,
