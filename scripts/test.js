@@ -47,6 +47,7 @@ const STEPS = [
   { id: 'runtimes', title: 'other runtimes', modules: true, addon: true, command: () => fetching('runtimes', 'run.js', '--no-build', '--only=14,20,24,bun'), count: countLastLine },
   { id: 'windows', title: 'compile for Windows, run under wine', modules: true, command: () => fetching('platforms', 'smoke.js'), count: countLastLine },
   { id: 'modules', title: 'compilers and bundlers', modules: true, addon: true, command: () => fetching('runtimes', 'modules.js', '--no-build'), count: countLastLine },
+  { id: 'fuzz', title: 'fuzz targets, 10 s each', command: () => [process.execPath, path.join(__dirname, 'fuzz.js')], count: countLastLine },
 ];
 
 runMain(async () => {

@@ -177,6 +177,17 @@ enum Claim {
 /// Refuses what can be refused before anything is created; gives the absolute
 /// path.
 fn check(path: &Path) -> Result<PathBuf, BindError> {
+    classify(path)?;
+    let path = std::path::absolute(path).map_err(io_error("resolving the socket path"))?;
+    Found::at(&path)?;
+    Ok(path)
+}
+
+/// Whether a socket can have this path, as far as its bytes tell.
+///
+/// # Errors
+/// If the path is abstract, has a NUL, is too long, or names no file.
+pub fn classify(path: &Path) -> Result<(), BindError> {
     let bytes = path.as_os_str().as_bytes();
     if is_abstract(bytes) {
         return Err(BindError::Abstract);
@@ -192,9 +203,7 @@ fn check(path: &Path) -> Result<PathBuf, BindError> {
     if path.file_name().is_none() || bytes.ends_with(b"/") || bytes.ends_with(b"/.") {
         return Err(BindError::NoFileName);
     }
-    let path = std::path::absolute(path).map_err(io_error("resolving the socket path"))?;
-    Found::at(&path)?;
-    Ok(path)
+    Ok(())
 }
 
 fn acquire(path: &Path, options: &BindOptions) -> Result<Claim, BindError> {
