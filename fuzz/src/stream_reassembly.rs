@@ -323,6 +323,7 @@ impl Table {
             }
             Read::Nothing => assert!(it.read == it.sent && !it.ended && !it.failed),
             Read::End => assert!(it.read == it.sent && it.ended && !it.failed),
+            Read::Outside(_) => panic!("nobody took any outside"),
             Read::Gone => assert!(it.failed),
         }
     }
