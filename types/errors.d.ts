@@ -98,12 +98,19 @@ export interface IIpcEventError extends Error {
  * - `IPC_ERR_PATH_TOO_LONG`: the socket path is longer than the operating system takes.
  * - `IPC_ERR_REGISTRATION`: the server did not accept the registration.
  * - `IPC_ERR_REMOTE`: the peer's handler failed and gave no code of its own.
+ * - `IPC_ERR_SERVER_IDENTITY`: the server runs as another user than `expectServerUid` says.
  * - `IPC_ERR_SERVER_NOT_READY`: no server answered within the time for it.
  * - `IPC_ERR_SERVER_STOPPING`: the server is stopping.
  * - `IPC_ERR_STREAM_CANCELLED`: a stream was cancelled, here or by the peer.
  * - `IPC_ERR_STREAM_IN_USE`: a stream with that `streamId` is open on the connection already.
  * - `IPC_ERR_STREAM_REFUSED`: nobody listens for streams on the other side.
  * - `IPC_ERR_TIMEOUT`: no answer came within the request's timeout.
+ * - `IPC_ERR_TLS_CERTIFICATE_REQUIRED`: the server wants a certificate, and this client has none.
+ * - `IPC_ERR_TLS_EXPIRED`: a certificate has expired, or is not valid yet.
+ * - `IPC_ERR_TLS_FAILED`: TLS failed in another way.
+ * - `IPC_ERR_TLS_MISMATCH`: one end speaks TLS and the other does not.
+ * - `IPC_ERR_TLS_TIMEOUT`: the TLS handshake was not done in time.
+ * - `IPC_ERR_TLS_UNTRUSTED`: a certificate is not trusted: its authority, its name or its use is wrong.
  * - `IPC_ERR_TOO_MANY_PENDING`: too many requests wait for their answer on one connection.
  * - `IPC_ERR_TOO_MANY_STREAMS`: as many streams are open on the connection as `maxConcurrentStreams` says.
  * - `IPC_ERR_TOO_MANY_SUBSCRIPTIONS`: too many subscriptions on one connection.
@@ -138,12 +145,19 @@ export type IpcErrorCode =
   | 'IPC_ERR_PATH_TOO_LONG'
   | 'IPC_ERR_REGISTRATION'
   | 'IPC_ERR_REMOTE'
+  | 'IPC_ERR_SERVER_IDENTITY'
   | 'IPC_ERR_SERVER_NOT_READY'
   | 'IPC_ERR_SERVER_STOPPING'
   | 'IPC_ERR_STREAM_CANCELLED'
   | 'IPC_ERR_STREAM_IN_USE'
   | 'IPC_ERR_STREAM_REFUSED'
   | 'IPC_ERR_TIMEOUT'
+  | 'IPC_ERR_TLS_CERTIFICATE_REQUIRED'
+  | 'IPC_ERR_TLS_EXPIRED'
+  | 'IPC_ERR_TLS_FAILED'
+  | 'IPC_ERR_TLS_MISMATCH'
+  | 'IPC_ERR_TLS_TIMEOUT'
+  | 'IPC_ERR_TLS_UNTRUSTED'
   | 'IPC_ERR_TOO_MANY_PENDING'
   | 'IPC_ERR_TOO_MANY_STREAMS'
   | 'IPC_ERR_TOO_MANY_SUBSCRIPTIONS'

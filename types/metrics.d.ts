@@ -59,6 +59,13 @@ export interface IIpcMetrics {
  * - `refused`: the registration was refused for another reason.
  * - `yielded`: the hub has given its path to a server, which is about to listen.
  * - `internal_error`: a bug of this library on this side; please report it.
+ * - `tls_failed`: TLS failed in a way that has no reason of its own.
+ * - `tls_mismatch`: one end speaks TLS and the other does not.
+ * - `tls_untrusted`: a certificate that its reader does not trust.
+ * - `tls_expired`: a certificate that has expired, or is not valid yet.
+ * - `tls_certificate_required`: the server wants a certificate, and the client showed none.
+ * - `tls_timeout`: the TLS handshake was not done in time.
+ * - `too_many_resets`: the peer opened streams only to give them up.
  */
 export type IpcCloseReason =
   | 'local'
@@ -86,5 +93,12 @@ export type IpcCloseReason =
   | 'incompatible'
   | 'refused'
   | 'yielded'
-  | 'internal_error';
+  | 'internal_error'
+  | 'tls_failed'
+  | 'tls_mismatch'
+  | 'tls_untrusted'
+  | 'tls_expired'
+  | 'tls_certificate_required'
+  | 'tls_timeout'
+  | 'too_many_resets';
 
