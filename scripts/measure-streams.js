@@ -5,7 +5,9 @@
 // figures and judges none. Files lie in memory where the system has a place.
 //
 //   - requests alone, then beside four bulk streams from the client, then
-//     beside four from the server: median and p99 of their times
+//     beside four from the server: median and p99 of their times. First with
+//     files (sendFile to pipeStreamToFile), then with Buffers, where what the
+//     receiver's garbage collector does to its own requests is in the figures
 //   - a stream from memory to nowhere, each way
 //   - sendFile to pipeStreamToFile, each way
 
@@ -43,7 +45,7 @@ async function main() {
     const client = SmartIpc.createClient({ id: 'measure', socketPath: socket });
     client.on('stream', take);
     await client.connect();
-    await latencies(client, seconds);
+    await latencies(client, seconds, dir);
     await throughput(client, bytes, dir);
     await client.disconnect();
   } finally {
@@ -59,12 +61,15 @@ async function server() {
   endpoint.onMessage('send', ({ bytes, file, to }, clientId) =>
     file ? endpoint.sendFileToClient(clientId, file, { meta: { to } }) : endpoint.sendStreamToClient(clientId, memory(bytes))
   );
-  endpoint.onMessage('bulk', (_payload, clientId) => {
-    for (let count = 0; count < STREAMS; count++) endpoint.sendStreamToClient(clientId, memory(Infinity), { streamId: `bulk-${count}` }).catch(() => {});
+  let bulk;
+  endpoint.onMessage('bulk', (file, clientId) => {
+    bulk = startBulk(
+      file,
+      (source, options) => endpoint.sendStreamToClient(clientId, source, options),
+      (path, options) => endpoint.sendFileToClient(clientId, path, options)
+    );
   });
-  endpoint.onMessage('enough', (_payload, clientId) => {
-    for (let count = 0; count < STREAMS; count++) endpoint.cancelOutgoingStreamToClient(clientId, `bulk-${count}`);
-  });
+  endpoint.onMessage('enough', (_payload, clientId) => bulk((streamId) => endpoint.cancelOutgoingStreamToClient(clientId, streamId)));
   endpoint.onMessage('cpu', () => process.cpuUsage());
   endpoint.on('stream', take);
   await endpoint.start();
@@ -73,7 +78,7 @@ async function server() {
 
 /** Reads a stream to nowhere, or saves it where its sender says. */
 function take(info, readable) {
-  if (info.meta && info.meta.to) SmartIpc.pipeStreamToFile(readable, info.meta.to);
+  if (info.meta && info.meta.to) SmartIpc.pipeStreamToFile(readable, info.meta.to).catch(() => {});
   else readable.resume();
 }
 
@@ -81,24 +86,51 @@ function* memory(bytes) {
   for (let at = 0; at < bytes; at += PIECE.length) yield PIECE;
 }
 
-async function latencies(client, seconds) {
+/**
+ * Keeps four streams going: of a file, over and over, or of Buffers. Returns what
+ * ends them, and settles once they have ended.
+ */
+function startBulk(file, sendStream, sendFile) {
+  let going = true;
+  const keep = async (number) => {
+    const streamId = `bulk-${number}`;
+    while (going) {
+      if (file) await sendFile(file, { streamId, meta: { to: `${file}.${number}` } });
+      else await sendStream(memory(Infinity), { streamId });
+    }
+  };
+  const ended = Array.from({ length: STREAMS }, (_, number) => keep(number).catch(() => {}));
+  return async (cancel) => {
+    going = false;
+    for (let number = 0; number < STREAMS; number++) cancel(`bulk-${number}`);
+    await Promise.all(ended);
+  };
+}
+
+async function latencies(client, seconds, dir) {
   console.log(`requests of 100 bytes, one after the other, for ${seconds} s each; times in µs`);
-  const quiet = await requests('quiet', client, seconds);
+  const file = path.join(dir, 'bulk');
+  fs.writeFileSync(file, Buffer.alloc(64 * MIB, 'smartipc'));
+  for (const [kind, source] of [['files', file], ['streams of Buffers', undefined]]) {
+    const quiet = await requests('quiet', client, seconds);
+    const said = (moved, p99) => console.log(`  the ${kind} beside it: ${Math.round(moved / seconds / MIB)} MiB/s; p99 ${(p99 / quiet).toFixed(1)} times the quiet one`);
 
-  const sent = Array.from({ length: STREAMS }, (_, count) => client.sendStream(memory(Infinity), { streamId: `bulk-${count}` }).catch(() => {}));
-  const before = client.getStats().metrics.bytesSent;
-  const up = await requests(`${STREAMS} streams from the client`, client, seconds);
-  const moved = client.getStats().metrics.bytesSent - before;
-  for (let count = 0; count < STREAMS; count++) client.cancelOutgoingStream(`bulk-${count}`);
-  await Promise.all(sent);
-  console.log(`  the streams beside it: ${Math.round(moved / seconds / MIB)} MiB/s; p99 ${(up / quiet).toFixed(1)} times the quiet one`);
+    const enough = startBulk(
+      source,
+      (...args) => client.sendStream(...args),
+      (...args) => client.sendFile(...args)
+    );
+    const before = client.getStats().metrics.bytesSent;
+    const up = await requests(`${STREAMS} ${kind} from the client`, client, seconds);
+    said(client.getStats().metrics.bytesSent - before, up);
+    await enough((streamId) => client.cancelOutgoingStream(streamId));
 
-  await client.request('bulk');
-  const received = client.getStats().metrics.bytesReceived;
-  const down = await requests(`${STREAMS} streams from the server`, client, seconds);
-  const came = client.getStats().metrics.bytesReceived - received;
-  await client.request('enough');
-  console.log(`  the streams beside it: ${Math.round(came / seconds / MIB)} MiB/s; p99 ${(down / quiet).toFixed(1)} times the quiet one`);
+    await client.request('bulk', source);
+    const received = client.getStats().metrics.bytesReceived;
+    const down = await requests(`${STREAMS} ${kind} from the server`, client, seconds);
+    said(client.getStats().metrics.bytesReceived - received, down);
+    await client.request('enough');
+  }
 }
 
 async function requests(name, client, seconds) {
