@@ -53,7 +53,7 @@ impl Gate {
     /// Lets nothing in any more. What was on its way comes back: whoever adds a
     /// link either adds it before this, or sees to its end.
     pub(super) fn close(&self) -> Waiting {
-        drop(self.waker.close());
+        let _ = self.waker.close();
         self.waiting.close()
     }
 
