@@ -306,6 +306,7 @@ mod tests {
     enum Op {
         Push(usize),
         Hold(usize, bool),
+        HoldForMany(usize),
         Release,
         Consume(usize),
         Withdraw(usize),
@@ -316,6 +317,7 @@ mod tests {
         prop_oneof![
             3 => (0usize..200).prop_map(Op::Push),
             3 => (0usize..200, any::<bool>()).prop_map(|(size, request)| Op::Hold(size, request)),
+            2 => (0usize..200).prop_map(Op::HoldForMany),
             2 => Just(Op::Release),
             2 => (0usize..400).prop_map(Op::Consume),
             1 => any::<usize>().prop_map(Op::Withdraw),
@@ -331,7 +333,7 @@ mod tests {
             let now = Instant::now();
             let mut outbox = Outbox::new(HIGH_WATER, HARD_CAP);
             let mut ready = 0;
-            let mut held: VecDeque<(usize, Option<u32>)> = VecDeque::new();
+            let mut held: VecDeque<(usize, Option<u32>, bool)> = VecDeque::new();
             for (number, op) in (1u32..).zip(ops) {
                 match op {
                     Op::Push(size) => {
@@ -342,12 +344,20 @@ mod tests {
                         let request = request.then_some(number);
                         outbox.scratch().extend_from_slice(&vec![0; size]);
                         outbox.hold_scratch(request);
-                        held.push_back((size, request));
+                        held.push_back((size, request, false));
+                    }
+                    Op::HoldForMany(size) => {
+                        outbox.hold(Held {
+                            frame: vec![0; size].into(),
+                            request: None,
+                            shared: true,
+                        });
+                        held.push_back((size, None, true));
                     }
                     Op::Release => {
                         let expected = held.front().filter(|_| ready <= HIGH_WATER).copied();
                         let released = outbox.release();
-                        let told = released.as_ref().map(|it| (it.frame.len(), it.request));
+                        let told = released.as_ref().map(|it| (it.frame.len(), it.request, it.shared));
                         prop_assert_eq!(told, expected);
                         if let Some(it) = released {
                             outbox.push(&it.frame);
@@ -362,19 +372,19 @@ mod tests {
                     Op::Withdraw(which) => {
                         if !held.is_empty() {
                             let at = which % held.len();
-                            if let Some((_, Some(request))) = held.get(at).copied() {
+                            if let Some((_, Some(request), _)) = held.get(at).copied() {
                                 outbox.withdraw(request);
                                 held.remove(at);
                             }
                         }
                     }
                     Op::DropOldest => {
-                        let at = held.iter().position(|(_, request)| request.is_none());
+                        let at = held.iter().position(|(_, _, shared)| *shared);
                         prop_assert_eq!(outbox.drop_oldest(), at.is_some());
                         at.map(|at| held.remove(at));
                     }
                 }
-                let cost: usize = held.iter().map(|(size, _)| size + MESSAGE_OVERHEAD).sum();
+                let cost: usize = held.iter().map(|(size, _, _)| size + MESSAGE_OVERHEAD).sum();
                 prop_assert_eq!((outbox.ready_len(), outbox.queued()), (ready, ready + cost));
                 prop_assert_eq!(outbox.is_full(), ready + cost > HARD_CAP);
                 prop_assert_eq!(outbox.is_open(), held.is_empty() && ready <= HIGH_WATER);
