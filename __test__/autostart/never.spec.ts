@@ -65,7 +65,8 @@ for (const [name, call] of [
 
 test('connect() right after a call hosts for both', async (t) => {
   const { client, hosting } = newClient(t, { socketPath: tempSocket(t) });
-  const subscribed = client.subscribe('topic', () => {});
+  // On a busy machine the attempt of the call may have failed before connect() is heard of.
+  const subscribed = client.subscribe('topic', () => {}).catch((error) => t.is(error.code, 'ENOENT'));
   await client.connect();
   await subscribed;
   t.is(hosting.calls.length, 1);
