@@ -63,8 +63,11 @@ for (const way of WAYS) {
     closedWith(t, 'peer_closed, truncated_frame');
     await one.again();
     await one.unharmed();
-    // Other tests run beside this one; what leaked here would be as many as there are offsets.
-    t.true((measure.descriptors() ?? 0) < (before ?? 0) + request.length / 2);
+    // Other tests run beside this one; what leaked here would stay, as many as there are offsets.
+    const leaked = () => (measure.descriptors() ?? 0) - (before ?? 0) >= request.length / 2;
+    const until = Date.now() + 10_000;
+    while (leaked() && Date.now() < until) await one.works();
+    t.false(leaked());
   }, way);
 
   heavyCaseTest('F8', 'a frame cut at every offset, then RST', async (t) => {
