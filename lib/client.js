@@ -72,24 +72,35 @@ class IpcClient extends Streaming {
 
   _connectOnce(wait, mayHost) {
     if (this._connecting !== undefined && this._connectWish === this._wish) {
-      if (mayHost && !this._mayHost) this._allowHosting();
-      return this._connecting;
+      if (!mayHost || this._mayHost) return this._connecting;
+      this._mayHost = true;
+      if (this._leaving !== undefined) return this._connecting;
+      return this._underWay(this._connectToo(this._connecting));
     }
     this._mayHost = mayHost;
     const wish = ++this._wish;
-    const connecting = this._connect(wait, wish).finally(() => {
+    this._connectWish = wish;
+    return this._underWay(this._connect(wait, wish));
+  }
+
+  _underWay(attempt) {
+    const connecting = attempt.finally(() => {
       if (this._connecting === connecting) this._connecting = undefined;
     });
-    this._connectWish = wish;
     this._connecting = connecting;
     return connecting;
   }
 
-  /** A call has begun to connect, and now the user wants it as well. */
-  _allowHosting() {
-    this._mayHost = true;
-    if (this._leaving !== undefined) return;
-    this._settles((op) => native.connect(this._number, op, undefined, true)).catch(() => {});
+  /** A call has begun to connect, and now the user wants it as well: joins that
+   * attempt, or makes another if it has failed before this could be heard of. */
+  async _connectToo(begun) {
+    begun.catch(() => {});
+    try {
+      await this._settles((op) => native.connect(this._number, op, undefined, true));
+    } catch (error) {
+      if (this._state === 'connecting') this._become('idle', error);
+      throw error;
+    }
   }
 
   async _connect(wait, wish) {

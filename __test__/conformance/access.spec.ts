@@ -285,7 +285,8 @@ test('S11: a wrong, missing or late token is refused within a second, and told t
   t.notRegex(inspect(right), /horse/);
 });
 
-test('S11: 1,000 wrong tokens leave nothing behind', async (t) => {
+// Serial: memory is that of the process, and other tests have theirs.
+test.serial('S11: 1,000 wrong tokens leave nothing behind', async (t) => {
   const socketPath = tempSocket(t);
   const server = await serve(t, socketPath, { authToken: 'right' });
   const tries = async (count: number) => {
