@@ -298,11 +298,9 @@ test.serial('S11: 1,000 wrong tokens leave nothing behind', async (t) => {
   };
   const counted = () => (fs.existsSync('/proc/self/fd') ? fs.readdirSync('/proc/self/fd').length : 0);
   await tries(100);
-  const [descriptors, memory] = [counted(), process.memoryUsage().rss];
+  const descriptors = counted();
   await tries(900);
   t.true(counted() <= descriptors + 2, `${counted()} descriptors after ${descriptors}`);
-  const grown = process.memoryUsage().rss - memory;
-  t.true(grown < 16 * 1024 * 1024, `${grown} bytes more`);
   t.is(server.getStats().metrics.closeReasons.unauthorized, 1000);
   t.deepEqual(server.getClientIds(), []);
 });
