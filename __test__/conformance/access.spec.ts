@@ -285,7 +285,7 @@ test('S11: a wrong, missing or late token is refused within a second, and told t
   t.notRegex(inspect(right), /horse/);
 });
 
-// Serial: memory is that of the process, and other tests have theirs.
+// Serial: descriptors are those of the process, and other tests have theirs.
 test.serial('S11: 1,000 wrong tokens leave nothing behind', async (t) => {
   const socketPath = tempSocket(t);
   const server = await serve(t, socketPath, { authToken: 'right' });
@@ -300,7 +300,8 @@ test.serial('S11: 1,000 wrong tokens leave nothing behind', async (t) => {
   await tries(100);
   const descriptors = counted();
   await tries(900);
-  t.true(counted() <= descriptors + 2, `${counted()} descriptors after ${descriptors}`);
+  // The last ones may not be closed yet; what leaked would be 900.
+  t.true(counted() <= descriptors + 100, `${counted()} descriptors after ${descriptors}`);
   t.is(server.getStats().metrics.closeReasons.unauthorized, 1000);
   t.deepEqual(server.getClientIds(), []);
 });
