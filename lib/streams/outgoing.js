@@ -34,7 +34,10 @@ class Outgoing {
     this._source = undefined;
     this._total = undefined;
     this._bytes = 0;
-    this._room = nothing;
+    /** Bytes that wait for room, the first of them written as far as `_at`. */
+    this._queue = [];
+    this._at = 0;
+    this._onRoom = nothing;
     /** Whether the native side reads the source. */
     this._native = false;
     this._unlisten = nothing;
@@ -74,7 +77,8 @@ class Outgoing {
     peer.outgoing.set(this.number, this);
     markDirty(this._endpoint);
     if (this._handOver()) return;
-    this._pump().catch((error) => this._sourceFailed(error));
+    if (this._source.flow === undefined) this._pump().catch((error) => this._sourceFailed(error));
+    else this._flow();
   }
 
   /** What the source tells about itself, under what its sender tells. */
@@ -88,24 +92,76 @@ class Outgoing {
     return JSON.stringify(all);
   }
 
+  /** Takes from the source what it has, as long as there is room. */
   async _pump() {
     for (;;) {
-      const { done, value } = await this._source.next();
+      const next = this._source.next();
+      const { done, value } = typeof next.then === 'function' ? await next : next;
       if (this.over) return;
-      if (done) {
-        this._source = undefined;
-        break;
+      if (done) break;
+      if (!this._write(bytesOf(value))) await this._waitForRoom();
+      if (this.over) return;
+    }
+    this._ended();
+  }
+
+  /** Has the source give what it has, and pause while there is no room. */
+  _flow() {
+    const source = this._source;
+    this._onRoom = () => source.resume();
+    const take = (value) => {
+      if (this.over) return;
+      try {
+        if (!this._write(bytesOf(value))) source.pause();
+      } catch (error) {
+        this._sourceFailed(error);
       }
-      const bytes = bytesOf(value);
-      for (let at = 0; at < bytes.length; at += this._piece) {
-        const piece = bytes.length <= this._piece ? bytes : bytes.subarray(at, at + this._piece);
-        const status = native.streamWrite(this._endpoint._number, this._peer.conn, this.number, piece);
-        markDirty(this._endpoint);
-        this._bytes += piece.length;
-        this._progress();
-        if (status === R.WAIT) await this._waitForRoom();
-        if (this.over) return;
+    };
+    const fail = (error) => this._sourceFailed(error);
+    try {
+      source.flow(take, () => this._ended(), fail);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  _waitForRoom() {
+    return new Promise((resolve) => {
+      this._onRoom = () => resolve(undefined);
+    });
+  }
+
+  /** Writes bytes as far as there is room; whether there is more. */
+  _write(bytes) {
+    this._queue.push(bytes);
+    return this._writeOn();
+  }
+
+  _writeOn() {
+    while (this._queue.length > 0) {
+      const bytes = this._queue[0];
+      const piece = bytes.length <= this._piece ? bytes : bytes.subarray(this._at, this._at + this._piece);
+      this._at += piece.length;
+      if (this._at >= bytes.length) {
+        this._queue.shift();
+        this._at = 0;
       }
+      const status = native.streamWrite(this._endpoint._number, this._peer.conn, this.number, piece);
+      if ((status & R.TO_FLUSH) !== 0) markDirty(this._endpoint);
+      this._bytes += piece.length;
+      this._progress();
+      if (this.over || (status & R.WAIT) !== 0) return false;
+    }
+    return true;
+  }
+
+  /** The source has no more; what it gave may still wait for room. */
+  _ended() {
+    if (this.over) return;
+    this._source = undefined;
+    if (this._queue.length > 0) {
+      this._onRoom = () => this._ended();
+      return;
     }
     native.streamEnd(this._endpoint._number, this._peer.conn, this.number);
     markDirty(this._endpoint);
@@ -135,16 +191,10 @@ class Outgoing {
     if (typeof status.trouble === 'string') this._sourceFailed(readingFailed(status.trouble));
   }
 
-  _waitForRoom() {
-    return new Promise((resolve) => {
-      this._room = () => resolve(undefined);
-    });
-  }
-
   /** The peer takes more. */
   room() {
     if (this._native) this._look();
-    else this._room();
+    else if (!this.over && this._writeOn()) this._onRoom();
   }
 
   _progress() {
@@ -192,7 +242,8 @@ class Outgoing {
     this._endpoint._sending.delete(this);
     if (this._peer !== undefined) this._peer.outgoing.delete(this.number);
     this._unlisten();
-    this._room();
+    this._queue = [];
+    this._onRoom();
     // The peer may be done before the source is; whatever is left is not wanted.
     if (this._source !== undefined) this._stopSource();
   }

@@ -1,13 +1,18 @@
 'use strict';
 
-// What can be sent as a stream, behind one face: `next()` as of an iterator, and
-// `stop()` for when nobody wants the rest.
+// What can be sent as a stream, behind one face: `next()` as of an iterator, or `flow()`
+// of what comes by itself, and `stop()` for when nobody wants the rest.
+
+const { finished } = require('stream');
 
 const check = require('../check');
 
 /**
  * @typedef {object} Source
- * @property {() => Promise<{ done?: boolean, value?: any }> | { done?: boolean, value?: any }} next
+ * @property {() => Promise<{ done?: boolean, value?: any }> | { done?: boolean, value?: any }} [next]
+ * @property {(take: (piece: any) => void, end: () => void, fail: (error: any) => void) => void} [flow] instead of `next`
+ * @property {() => void} [pause] what flows
+ * @property {() => void} [resume] what flows
  * @property {number} [chunkSize] what to send at once unless the sender says
  * @property {(endpoint: number, conn: number, stream: number, watched: boolean) => boolean} [handTo] lets the native side read it
  * @property {() => void} stop gives up what is left; harmless at the end
@@ -22,7 +27,7 @@ function nothing() {}
 function sourceOf(given) {
   if (given instanceof Uint8Array) return iterated([given][Symbol.iterator]());
   if (given !== null && typeof given === 'object') {
-    if (typeof given.pipe === 'function' && typeof given.on === 'function') return readable(given);
+    if (typeof given.pipe === 'function' && typeof given.read === 'function') return readable(given);
     if (typeof given.getReader === 'function') return web(given);
     if (typeof given[Symbol.asyncIterator] === 'function') return iterated(given[Symbol.asyncIterator]());
     if (typeof given[Symbol.iterator] === 'function') return iterated(given[Symbol.iterator]());
@@ -30,23 +35,33 @@ function sourceOf(given) {
   throw new TypeError(`readable must be a Readable, a ReadableStream or an iterable of bytes, not ${check.shown(given)}`);
 }
 
-/** A Node stream may fail before anybody reads it: then reading fails the same way. */
+/**
+ * A Node stream. It flows, as into a pipe: read with `read()`, what it has ready would
+ * be joined into one piece, which copies all of it.
+ */
 function readable(stream) {
   let failure;
+  // It may fail before anybody reads it.
   stream.on('error', (error) => {
     failure = failure || { error };
   });
-  let iterator;
   return {
-    async next() {
-      if (iterator === undefined) {
-        if (failure !== undefined) throw failure.error;
-        iterator = stream[Symbol.asyncIterator]();
-      }
-      const result = await iterator.next();
+    flow(take, end, fail) {
+      if (failure !== undefined) throw failure.error;
       // Node 14 takes a stream that was destroyed for one that has ended.
-      if (result.done && stream.readableEnded === false) throw failure === undefined ? unfinished() : failure.error;
-      return result;
+      if (stream.destroyed && !stream.readableEnded) throw stream.errored || unfinished();
+      stream.on('data', take);
+      finished(stream, { writable: false }, (error) => {
+        if (failure === undefined && !error) end();
+        else fail(failure === undefined ? error : failure.error);
+      });
+      stream.resume();
+    },
+    pause() {
+      stream.pause();
+    },
+    resume() {
+      stream.resume();
     },
     stop() {
       stream.destroy();
