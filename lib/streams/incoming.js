@@ -4,7 +4,7 @@ const { Readable } = require('stream');
 
 const native = require('../../native');
 const { IpcError, systemError, toPeer } = require('../errors');
-const { markDirty } = require('../mailbox');
+const { markDirty, visits } = require('../mailbox');
 const R = require('../records');
 const { sizeIn } = require('./options');
 const { uncaught } = require('../uncaught');
@@ -17,10 +17,11 @@ const HIGH_WATER = 64 * 1024;
  * bound, readers that keep up would read for as long as their senders send, and
  * every message would wait for them.
  */
-const PER_TURN = 64 * 1024;
+const PER_TURN = 128 * 1024;
 
 /** Bytes read in this turn, and streams that wait for the next one. */
 let read = 0;
+let seen = 0;
 let waiting = [];
 let turning = false;
 
@@ -77,12 +78,16 @@ class IncomingStream extends Readable {
 
   _read() {
     if (this._claimed) return;
-    if (!turning) {
-      turning = true;
-      setImmediate(nextTurn);
+    if (seen !== visits()) {
+      seen = visits();
+      read = 0;
     }
     if (read >= PER_TURN) {
       waiting.push(this);
+      if (!turning) {
+        turning = true;
+        setImmediate(nextTurn);
+      }
       return;
     }
     const found = native.streamRead(this._endpoint._number, this._peer.conn, this._number);

@@ -65,7 +65,6 @@ impl Handle {
 
     /// The link of a connection, if it is still there, and where its files are read
     /// and written.
-    #[cfg(unix)]
     pub(super) fn link(&self, conn: ConnId) -> Option<(Arc<Link>, tokio::runtime::Handle)> {
         match self {
             Handle::Server(server) => server.link(conn),

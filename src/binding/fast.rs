@@ -43,7 +43,7 @@ pub(super) fn register(env: &Env, exports: &Object<'_>) -> Result<()> {
         (c"finished", Some(enter::<finished::Call>)),
         (c"flush", Some(enter::<flush::Call>)),
         (c"streamWrite", Some(enter::<streams::Write>)),
-        (c"streamRead", Some(enter::<streams::Read>)),
+        (c"streamRead", Some(enter::<streams::Next>)),
     ];
     for (name, callback) in callbacks {
         let mut function = ptr::null_mut();
@@ -127,7 +127,7 @@ fn sent(
 }
 
 /// What to add to the status of a call that has left output.
-fn to_flush(endpoint: &Rc<Endpoint>) -> u32 {
+pub(super) fn to_flush(endpoint: &Rc<Endpoint>) -> u32 {
     if endpoint.writes_after_visit() {
         0
     } else {

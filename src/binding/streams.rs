@@ -1,17 +1,17 @@
 //! Calls about streams. Bytes go by the plain callbacks of `fast`, the rest by
 //! `#[napi]`: a stream has one beginning and one end.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use napi::bindgen_prelude::Result;
 use napi::sys;
 use napi_derive::napi;
 
 use super::control::{failed, find, with_session};
-use super::endpoint;
-use super::fast::{Callback, ACCEPTED, WAIT};
+use super::endpoint::{self, Endpoint};
+use super::fast::{to_flush, Callback, ACCEPTED, WAIT};
 use super::value::{self, Arguments};
-use crate::ipc::frame::{Body, Encoding, Failure, Payload};
-use crate::ipc::proto::{Read as Found, Sent};
+use crate::ipc::frame::{Body, Encoding, Failure};
+use crate::ipc::proto::{Read, Sent, Session, LEAST_DIRECT};
 
 /// What reading finds instead of bytes; `lib/records.js` has the same numbers.
 const NOTHING: u32 = 0;
@@ -26,40 +26,66 @@ impl Callback for Write {
         let Some(endpoint) = endpoint::get(args.u32(0)) else {
             return value::number(args.env, WAIT);
         };
-        let mut data = BytesMut::new();
-        args.payload(3, false, 0).append_to(&mut data);
         let (conn, stream) = (args.u32(1), args.u32(2));
-        let sent = endpoint.handle.with(conn, |session, now| {
-            session.write_stream(stream, data.freeze(), now)
-        });
-        let status = match sent {
-            Ok(Sent::Accepted) => ACCEPTED,
-            // The end of the connection ends the wait too.
-            Ok(Sent::Wait) | Err(_) => WAIT,
+        let data = args.payload(3, false, 0);
+        // SAFETY: an argument of the running callback, in which no JavaScript runs.
+        let data = unsafe { data.bytes() };
+        let (sent, flush) = if data.len() >= LEAST_DIRECT {
+            let link = endpoint.handle.link(conn);
+            (link.map(|(link, _)| link.write_stream(stream, data)), 0)
+        } else {
+            let data = Bytes::copy_from_slice(data);
+            let write = |session: &mut Session, now| session.write_stream(stream, data, now);
+            (endpoint.handle.with(conn, write).ok(), to_flush(&endpoint))
         };
-        value::number(args.env, status)
+        let status = match sent {
+            Some(Sent::Accepted) => ACCEPTED,
+            // The end of the connection ends the wait too.
+            Some(Sent::Wait) | None => WAIT,
+        };
+        value::number(args.env, status | flush)
     }
 }
 
 /// `streamRead(endpoint, conn, stream)`: a `Buffer`, or a number.
-pub(super) enum Read {}
+pub(super) enum Next {}
 
-impl Callback for Read {
+impl Callback for Next {
     fn call(args: &Arguments<9>) -> sys::napi_value {
         let (conn, stream) = (args.u32(1), args.u32(2));
-        let found = endpoint::get(args.u32(0)).and_then(|endpoint| {
-            let read =
-                |session: &mut crate::ipc::proto::Session, now| session.read_stream(stream, now);
-            endpoint.handle.with(conn, read).ok()
-        });
-        match found {
-            Some(Found::Data(bytes)) => value::buffer(args.env, &bytes),
+        let Some(endpoint) = endpoint::get(args.u32(0)) else {
+            return value::number(args.env, GONE);
+        };
+        let read = |session: &mut Session, now| session.read_stream(stream, now);
+        match endpoint.handle.with(conn, read) {
+            Ok(Read::Data(bytes)) => value::buffer(args.env, &bytes),
             // Nobody reads a stream that goes to a file.
-            Some(Found::Nothing | Found::Outside(_)) => value::number(args.env, NOTHING),
-            Some(Found::End) => value::number(args.env, END),
-            Some(Found::Gone) | None => value::number(args.env, GONE),
+            Ok(Read::Nothing | Read::Outside(_)) => off_socket(args.env, &endpoint, conn, stream),
+            Ok(Read::End) => value::number(args.env, END),
+            Ok(Read::Gone) | Err(_) => value::number(args.env, GONE),
         }
     }
+}
+
+/// What is on the socket of a stream, read into the `Buffer` that JavaScript gets.
+fn off_socket(env: sys::napi_env, endpoint: &Endpoint, conn: u32, stream: u32) -> sys::napi_value {
+    let link = endpoint.handle.link(conn).map(|(link, _)| link);
+    let Some(link) = link else {
+        return value::number(env, NOTHING);
+    };
+    let count = link.on_socket(stream);
+    if count == 0 {
+        return value::number(env, NOTHING);
+    }
+    let mut read = 0;
+    let buffer = value::filled_buffer(env, count, |bytes| {
+        read = link.read_off(stream, bytes);
+        read
+    });
+    if read == 0 {
+        return value::number(env, NOTHING);
+    }
+    buffer
 }
 
 /// Opens a stream towards a peer; returns why it can't be, if it can't.

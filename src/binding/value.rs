@@ -175,6 +175,23 @@ pub(super) enum JsPayload {
     Raw { data: *const u8, length: usize },
 }
 
+impl JsPayload {
+    /// Bytes where V8 has them; none of a text.
+    ///
+    /// # Safety
+    /// For as long as they are used the callback has to be running, and no JavaScript in
+    /// it.
+    pub(super) unsafe fn bytes(&self) -> &[u8] {
+        match self {
+            JsPayload::Raw { data, length } if !data.is_null() => {
+                // SAFETY: the caller's promise; V8 has `length` bytes there.
+                unsafe { std::slice::from_raw_parts(*data, *length) }
+            }
+            _ => &[],
+        }
+    }
+}
+
 impl Payload for JsPayload {
     fn append_to(&self, out: &mut BytesMut) {
         match self {
@@ -240,6 +257,27 @@ pub(super) fn buffer(env: sys::napi_env, bytes: &[u8]) -> sys::napi_value {
         );
     }
     value
+}
+
+/// A `Buffer` of at most `length` bytes: as many as `fill` says that it has written.
+pub(super) fn filled_buffer(
+    env: sys::napi_env,
+    length: usize,
+    fill: impl FnOnce(&mut [u8]) -> usize,
+) -> sys::napi_value {
+    let (mut value, mut data) = (ptr::null_mut(), ptr::null_mut());
+    // SAFETY: see the module.
+    let status = unsafe { sys::napi_create_buffer(env, length, &mut data, &mut value) };
+    if status != sys::Status::napi_ok || data.is_null() {
+        return undefined(env);
+    }
+    // SAFETY: Node-API has just made `length` bytes there for us, which nobody else knows.
+    let bytes = unsafe { std::slice::from_raw_parts_mut(data.cast::<u8>(), length) };
+    let count = fill(bytes);
+    match bytes.get(..count) {
+        Some(part) if count < length => buffer(env, part),
+        _ => value,
+    }
 }
 
 pub(super) fn array(env: sys::napi_env, length: usize) -> sys::napi_value {

@@ -7,6 +7,7 @@
 //! another thread. Whatever the owner has to be told is told by the driver
 //! alone, so events keep their order.
 
+mod direct;
 #[cfg_attr(not(unix), path = "link/no_files.rs")]
 mod files;
 
@@ -374,6 +375,9 @@ impl Core {
                         continue;
                     }
                     Taken::Empty | Taken::Nothing => {}
+                }
+                if polled && self.session.leave_to_reader() {
+                    return false;
                 }
                 let room = scratch.len().min(self.session.next_read());
                 let buffer = scratch.get_mut(..room).unwrap_or_default();

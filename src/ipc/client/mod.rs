@@ -265,7 +265,6 @@ impl Client {
 
     /// The link of the connection, if it is still this one, and where its files are
     /// read and written.
-    #[cfg(unix)]
     pub fn link(&self, conn: ConnId) -> Option<(Arc<Link>, Handle)> {
         let state = self.inner.state();
         let link = state.link.clone().filter(|_| state.conn == conn)?;

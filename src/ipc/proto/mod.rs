@@ -23,4 +23,4 @@ pub use event::Event;
 pub use requests::IdHasher;
 pub use send::{Sent, Shared};
 pub use session::{Role, Session, WallClock};
-pub use streams::Read;
+pub use streams::{Read, LEAST_DIRECT};

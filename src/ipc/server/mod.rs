@@ -218,7 +218,6 @@ impl Server {
 
     /// The link of a connection, if it is still there, and where its files are read
     /// and written.
-    #[cfg(unix)]
     pub fn link(&self, conn: ConnId) -> Option<(Arc<Link>, Handle)> {
         let link = self.inner.link(conn)?;
         Some((link, self.inner.runtime.clone()))

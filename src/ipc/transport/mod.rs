@@ -11,7 +11,7 @@ mod tls;
 #[cfg(unix)]
 mod unix;
 
-use std::io;
+use std::io::{self, IoSlice};
 #[cfg(unix)]
 use std::os::fd::{AsFd, BorrowedFd};
 #[cfg(unix)]
@@ -104,6 +104,29 @@ impl Stream {
             Stream::Tcp(_) | Stream::Tls(_) => bytes,
         };
         each!(self, stream => stream.try_write(bytes), released => released.try_write(bytes))
+    }
+
+    /// Writes what the kernel takes of one, then of the other.
+    ///
+    /// # Errors
+    /// As of [`try_write`](Self::try_write).
+    pub(super) fn try_write_both(&self, first: &[u8], second: &[u8]) -> io::Result<usize> {
+        let limit = super::faults::shorten_splice_out(first.len() + second.len())?;
+        let (first, second) = match limit.checked_sub(first.len()) {
+            Some(left) => (first, second.get(..left).unwrap_or(second)),
+            None => (first.get(..limit).unwrap_or(first), &[][..]),
+        };
+        let both = [IoSlice::new(first), IoSlice::new(second)];
+        match self {
+            #[cfg(unix)]
+            Stream::Unix(stream) => stream.try_write_vectored(&both),
+            Stream::Tcp(stream) => stream.try_write_vectored(&both),
+            #[cfg(unix)]
+            Stream::Released(stream) => stream.try_write_both(&both),
+            Stream::Tls(_) => self.try_write(first),
+            #[cfg(windows)]
+            Stream::PipeServer(_) | Stream::PipeClient(_) => self.try_write(first),
+        }
     }
 
     /// The socket, if its bytes are ours as they are: those of TLS are not.

@@ -1,7 +1,9 @@
 //! A connected socket that tokio has let go: somebody else waits for it.
 
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::net::{sendmsg, SendAncillaryBuffer};
 
 /// A peer that is gone is an error, not a signal that ends the process. On Apple's
 /// systems it is an option of the socket, which std and tokio have set.
@@ -39,6 +41,27 @@ impl Released {
 
     pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         Ok(rustix::net::send(&self.fd, bytes, NO_SIGNAL)?)
+    }
+
+    pub(super) fn try_write_both(&self, both: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut nothing = SendAncillaryBuffer::default();
+        Ok(sendmsg(&self.fd, both, &mut nothing, NO_SIGNAL)?)
+    }
+
+    /// Bytes that can be read now.
+    pub(in crate::ipc) fn available(&self) -> io::Result<usize> {
+        let count = rustix::io::ioctl_fionread(&self.fd)?;
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
+    /// Reads into one buffer, and what comes after it into the other.
+    pub(in crate::ipc) fn try_read_both(
+        &self,
+        first: &mut [u8],
+        second: &mut [u8],
+    ) -> io::Result<usize> {
+        let buffers = &mut [IoSliceMut::new(first), IoSliceMut::new(second)];
+        Ok(rustix::io::readv(&self.fd, buffers)?)
     }
 
     pub(super) fn is_hung_up(&self) -> bool {

@@ -35,6 +35,10 @@ struct In {
     window: u32,
     /// The owner looks itself for what there is, and may take bytes off the socket.
     outlet: bool,
+    /// Its reader takes bytes off the socket where it can.
+    direct: bool,
+    /// Bytes were left on the socket for it, and it has not come since.
+    left: bool,
 }
 
 /// What reading finds.
@@ -62,8 +66,8 @@ pub(in crate::ipc::proto) struct Incoming {
     streams: HashMap<u32, In, BuildHasherDefault<IdHasher>>,
     /// Those that have failed and that the owner has not let go of.
     failed: usize,
-    /// Those that have an outlet.
-    outlets: usize,
+    /// Those of which bytes may be taken off the socket.
+    takers: usize,
     last: u32,
 }
 
@@ -101,6 +105,8 @@ impl Incoming {
             told: false,
             window,
             outlet: false,
+            direct: false,
+            left: false,
         };
         self.streams.insert(number, stream);
         Some(number)
@@ -214,16 +220,54 @@ impl Incoming {
     /// least `window`. The new limit, if it is worth a frame.
     pub(super) fn open_outlet(&mut self, number: u32, window: u32) -> Option<(Id, u64)> {
         let stream = self.streams.get_mut(&number).filter(|it| !it.failed)?;
-        if !std::mem::replace(&mut stream.outlet, true) {
-            self.outlets += 1;
-        }
+        self.takers += usize::from(!stream.is_taken());
+        stream.outlet = true;
         stream.window = stream.window.max(window);
         stream.grant()
     }
 
-    /// Whether any stream has an outlet.
-    pub(super) fn has_outlets(&self) -> bool {
-        self.outlets > 0
+    /// Whether bytes of any stream may be taken off the socket.
+    pub(super) fn has_takers(&self) -> bool {
+        self.takers > 0
+    }
+
+    /// The reader of a stream has found nothing, and takes bytes off the socket where
+    /// it can.
+    pub(super) fn wait_directly(&mut self, number: u32) {
+        if let Some(stream) = self.streams.get_mut(&number).filter(|it| !it.failed) {
+            self.takers += usize::from(!stream.is_taken());
+            stream.direct = true;
+            stream.left = false;
+        }
+    }
+
+    /// Whether the reader of a stream takes bytes off the socket, and none wait here
+    /// that come before them.
+    pub(super) fn is_direct(&self, number: u32) -> bool {
+        let stream = self.streams.get(&number);
+        stream.is_some_and(In::is_direct)
+    }
+
+    /// Whether bytes of a stream are left on the socket, and whether its reader has to
+    /// be told. Of one that knows and has not come they are not left twice.
+    pub(super) fn leave(&mut self, number: u32) -> (bool, bool) {
+        let stream = self.streams.get_mut(&number);
+        let Some(stream) = stream.filter(|it| it.is_direct()) else {
+            return (false, false);
+        };
+        let tell = stream.tell();
+        let again = std::mem::replace(&mut stream.left, true);
+        (tell || !again, tell)
+    }
+
+    /// The reader has taken bytes off the socket; the new limit, if it is worth a frame.
+    pub(super) fn passed(&mut self, number: u32, count: usize) -> Option<(Id, u64)> {
+        let stream = self.streams.get_mut(&number)?;
+        // It goes on by itself.
+        stream.told = true;
+        stream.left = false;
+        stream.received += count as u64;
+        self.consumed(number, count)
     }
 
     /// Whether there is such a stream, and its owner looks itself for what there is.
@@ -241,7 +285,7 @@ impl Incoming {
     /// The number of a stream whose owner may take this chunk off the socket. The
     /// chunk has not come yet, but the peer is bound to it.
     pub(super) fn announced(&mut self, wire: &Id, count: usize) -> Result<Option<u32>, Broken> {
-        let Some((number, stream)) = self.get(wire).filter(|(_, it)| it.outlet) else {
+        let Some((number, stream)) = self.get(wire).filter(|(_, it)| it.is_taken()) else {
             return Ok(None);
         };
         stream.check(count).map(|()| Some(number))
@@ -271,7 +315,7 @@ impl Incoming {
     /// Forgets a stream; its id, unless the peer has given it up.
     pub(super) fn remove(&mut self, number: u32) -> Option<Id> {
         let stream = self.streams.remove(&number)?;
-        self.outlets -= usize::from(stream.outlet);
+        self.takers -= usize::from(stream.is_taken());
         if stream.failed {
             self.failed -= 1;
             return None;
@@ -287,6 +331,16 @@ impl Incoming {
 }
 
 impl In {
+    /// Whether its bytes may be taken off the socket.
+    fn is_taken(&self) -> bool {
+        self.outlet || self.direct
+    }
+
+    fn is_direct(&self) -> bool {
+        let empty = self.pieces.is_empty() && self.tail.is_empty();
+        self.direct && !self.outlet && !self.failed && empty
+    }
+
     fn is_starved(&self) -> bool {
         !self.ended && !self.failed && self.pieces.is_empty() && self.tail.is_empty()
     }

@@ -11,6 +11,7 @@
 //! its owner lets go of it with `finish_stream` or `cancel_stream`. Until then
 //! it counts, so that opening and giving up in a loop is bounded as well.
 
+mod direct;
 mod incoming;
 mod outgoing;
 mod outside;
@@ -18,6 +19,7 @@ mod receive;
 mod resets;
 mod send;
 
+pub use direct::LEAST_DIRECT;
 pub use incoming::Read;
 
 use bytes::Bytes;

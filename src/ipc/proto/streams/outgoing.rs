@@ -31,6 +31,8 @@ struct Out {
     waiting: bool,
     /// It is in the queue of those that can go on.
     scheduled: bool,
+    /// It is among those whose source waits to pass.
+    parked: bool,
 }
 
 impl Out {
@@ -40,6 +42,11 @@ impl Out {
         } else {
             self.sent < self.limit
         }
+    }
+
+    /// Bytes that the receiver takes now.
+    fn credit(&self) -> usize {
+        usize::try_from(self.limit.saturating_sub(self.sent)).unwrap_or(usize::MAX)
     }
 }
 
@@ -68,6 +75,8 @@ pub(in crate::ipc::proto) struct Outgoing {
     streams: HashMap<u32, Out, BuildHasherDefault<IdHasher>>,
     /// Who can go on, in the order of their turns.
     turns: VecDeque<u32>,
+    /// Whose source waits until a chunk of it can pass.
+    parked: VecDeque<u32>,
     queued: usize,
 }
 
@@ -97,6 +106,7 @@ impl Outgoing {
             end_sent: false,
             waiting: false,
             scheduled: false,
+            parked: false,
         };
         self.streams.insert(number, out);
     }
@@ -184,7 +194,52 @@ impl Outgoing {
 
     /// Whether anything could be sent.
     pub(super) fn can_go_on(&self) -> bool {
-        !self.turns.is_empty()
+        !self.turns.is_empty() || !self.parked.is_empty()
+    }
+
+    /// Accounts for up to `most` bytes of a stream that pass the queues by; none where
+    /// something stands before them.
+    pub(super) fn pass(&mut self, number: u32, most: usize) -> Option<usize> {
+        if !self.turns.is_empty() {
+            return None;
+        }
+        let out = self.streams.get_mut(&number)?;
+        let count = most.min(out.credit()).min(out.chunk);
+        if count == 0 || out.ended || !out.queue.is_empty() {
+            return None;
+        }
+        out.sent += count as u64;
+        Some(count)
+    }
+
+    /// Whether the receiver of a stream takes more.
+    pub(super) fn has_credit(&self, number: u32) -> bool {
+        self.streams.get(&number).is_some_and(|it| it.credit() > 0)
+    }
+
+    /// The source of a stream waits until a chunk of it can pass.
+    pub(super) fn park(&mut self, number: u32) {
+        if let Some(out) = self.streams.get_mut(&number) {
+            if !std::mem::replace(&mut out.parked, true) {
+                self.parked.push_back(number);
+            }
+        }
+    }
+
+    /// Tells of those that need not wait any more.
+    pub(super) fn unpark(&mut self, mut tell: impl FnMut(u32)) {
+        let streams = &mut self.streams;
+        self.parked.retain(|number| {
+            // Its place in here may be all that is left of it.
+            let Some(out) = streams.get_mut(number) else {
+                return false;
+            };
+            out.parked = out.credit() == 0;
+            if !out.parked {
+                tell(*number);
+            }
+            out.parked
+        });
     }
 
     /// Takes the next piece, of at most `max` bytes, off the stream whose turn
@@ -196,6 +251,7 @@ impl Outgoing {
                 continue;
             };
             out.scheduled = false;
+            let credit = out.credit();
             let Some(front) = out.queue.front_mut() else {
                 if !out.ended || out.end_sent {
                     continue;
@@ -203,7 +259,6 @@ impl Outgoing {
                 out.end_sent = true;
                 return Some(Turn::End { number });
             };
-            let credit = usize::try_from(out.limit.saturating_sub(out.sent)).unwrap_or(usize::MAX);
             let size = front.len().min(credit).min(out.chunk).min(max.max(1));
             if size == 0 {
                 continue;

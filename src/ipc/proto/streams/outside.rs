@@ -32,7 +32,7 @@ pub(in crate::ipc::proto) struct Rest {
     number: u32,
     left: usize,
     /// Length of its head.
-    head: usize,
+    pub(super) head: usize,
 }
 
 impl Session {
@@ -99,9 +99,15 @@ impl Session {
     /// The stream whose bytes come next from the socket, and how many, where the owner
     /// may take them itself.
     pub fn awaited_chunk(&self) -> Option<(u32, usize)> {
+        let next = self.next_of_chunk();
+        next.filter(|(number, _)| self.has_outlet(*number))
+    }
+
+    /// The stream whose bytes come next from the socket, and how many.
+    pub(super) fn next_of_chunk(&self) -> Option<(u32, usize)> {
         let rest = self.rest.as_ref()?;
-        let wanted = self.has_outlet(rest.number) && !self.decoder.is_partial();
-        (wanted && !self.is_closed()).then_some((rest.number, rest.left))
+        let next = !self.decoder.is_partial() && !self.is_closed();
+        next.then_some((rest.number, rest.left))
     }
 
     /// Bytes to read at most, so that a chunk behind them can be taken off the socket.
@@ -115,12 +121,19 @@ impl Session {
     /// The owner has taken `count` of the [`awaited_chunk`](Self::awaited_chunk) bytes. `joined`:
     /// they lie with the last ones, and are taken together.
     pub fn took(&mut self, count: usize, joined: bool, now: Instant) {
+        let Some((number, _)) = self.next_of_chunk() else {
+            return;
+        };
+        self.streams.incoming.outside(number, count, joined);
+        self.took_of_chunk(count, now);
+    }
+
+    /// So many bytes of the chunk that is coming were taken off the socket.
+    pub(super) fn took_of_chunk(&mut self, count: usize, now: Instant) {
         self.received(count, now);
         let Some(rest) = &mut self.rest else { return };
         rest.left = rest.left.saturating_sub(count);
-        let (number, left) = (rest.number, rest.left);
-        self.streams.incoming.outside(number, count, joined);
-        if left == 0 {
+        if rest.left == 0 {
             self.end_rest();
         }
         self.note_frame(now);
@@ -143,9 +156,7 @@ impl Session {
 
     /// Starts on a chunk that has not come completely; whether it did.
     pub(in crate::ipc::proto) fn begin_rest(&mut self, now: Instant) -> bool {
-        if !self.is_open()
-            || self.profile != Profile::Binary
-            || !self.streams.incoming.has_outlets()
+        if !self.is_open() || self.profile != Profile::Binary || !self.streams.incoming.has_takers()
         {
             return false;
         }

@@ -141,12 +141,8 @@ impl Session {
         if self.is_closed() || !self.streams.outgoing.can_go_on() {
             return;
         }
-        let max = match self.profile {
-            Profile::Binary => self.peer_max.saturating_sub(FRAME_OVERHEAD),
-            // Base64: four characters for three bytes.
-            Profile::Json => self.peer_max.saturating_sub(FRAME_OVERHEAD) / 4 * 3,
-        };
-        while self.outbox.ready_len() < SHARE && !self.outbox.has_cut() {
+        let max = self.longest_chunk();
+        while self.has_room_for_chunk() {
             match self.streams.outgoing.next(max) {
                 None => break,
                 Some(Turn::Data { number, data, room }) => {
@@ -166,6 +162,25 @@ impl Session {
                     self.control(&Frame::StreamEnd { id }, now);
                 }
             }
+        }
+        if self.has_room_for_chunk() {
+            let events = &mut self.events;
+            let outgoing = &mut self.streams.outgoing;
+            outgoing.unpark(|id| events.push(Event::StreamRoom { id }));
+        }
+    }
+
+    /// Whether little enough waits for the socket that a chunk may join it.
+    pub(super) fn has_room_for_chunk(&self) -> bool {
+        self.outbox.ready_len() < SHARE && !self.outbox.has_cut()
+    }
+
+    /// The most bytes of a stream that fit into a frame for the peer.
+    pub(super) fn longest_chunk(&self) -> usize {
+        match self.profile {
+            Profile::Binary => self.peer_max.saturating_sub(FRAME_OVERHEAD),
+            // Base64: four characters for three bytes.
+            Profile::Json => self.peer_max.saturating_sub(FRAME_OVERHEAD) / 4 * 3,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Streams between two sessions.
 
 mod credit;
+mod direct;
 mod ends;
 mod limits;
 mod outside;
