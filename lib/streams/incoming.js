@@ -17,7 +17,7 @@ const HIGH_WATER = 64 * 1024;
  * bound, readers that keep up would read for as long as their senders send, and
  * every message would wait for them.
  */
-const PER_TURN = 128 * 1024;
+const PER_TURN = 64 * 1024;
 
 /** Bytes read in this turn, and streams that wait for the next one. */
 let read = 0;

@@ -293,6 +293,7 @@ impl Link {
     pub(super) fn pump(&self, events: &mut Vec<Event>) -> bool {
         let mut core = self.lock();
         let queued = core.session.output_len();
+        let heard = core.session.counters().bytes_received;
         let more = core.read();
         let now = now();
         // Before anybody is judged: what has arrived counts, and output that our
@@ -302,7 +303,9 @@ impl Link {
         }
         core.session.tick(now);
         core.end_stalled_handshake(now);
-        if core.planned.write || core.session.output_len() > queued {
+        // A peer that speaks has read: there may be room before the kernel says so.
+        let spoke = core.blocked && core.session.counters().bytes_received > heard;
+        if core.planned.write || spoke || core.session.output_len() > queued {
             core.write(now);
         }
         core.attend();
