@@ -11,7 +11,7 @@
 //
 // An addon with symbols tells more. It is made and used with
 //
-//   CARGO_PROFILE_RELEASE_STRIP=none cargo build --release --target-dir target/profile
+//   CARGO_PROFILE_RELEASE_STRIP=none cargo rustc --release --lib --crate-type cdylib --target-dir target/profile
 //   cp target/profile/release/libsmartipc_native.so target/profile/smartipc.node
 //   SMARTIPC_NATIVE_PATH=$PWD/target/profile/smartipc.node node benchmark/profile.js
 
