@@ -8,8 +8,12 @@ const MAX_SEGMENTS = 127;
 /** Longest timer of the native side: 32 bits of milliseconds. */
 const LONGEST_TIME = 0xffffffff;
 
+/** A value in an error's text; of some objects no text can be made. */
 function shown(value) {
-  return typeof value === 'string' ? `'${value}'` : Object.prototype.toString.call(value) === '[object Object]' ? 'an object' : String(value);
+  if (typeof value === 'string') return `'${value}'`;
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'function') return 'a function';
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }
 
 function string(name, value) {

@@ -220,13 +220,8 @@ class Endpoint extends Outbound {
   }
 
   _fail(peer, id, thrown) {
-    let described;
-    try {
-      described = toPeer(thrown);
-    } catch (_) {
-      described = { message: 'The handler failed with something unreadable', name: 'Error', code: '' };
-    }
-    native.fail(this._number, peer.conn, id, described.message, described.name, described.code);
+    const { message, name, code } = toPeer(thrown);
+    native.fail(this._number, peer.conn, id, message, name, code);
     markDirty(this);
   }
 

@@ -47,17 +47,20 @@ function systemError(code, syscall) {
   return Object.assign(new Error(`${code}: ${syscall} failed`), { code, syscall, errno: number === undefined ? undefined : -number });
 }
 
-/** What of an error may cross to the peer: no stack, no path. */
+/** What of an error may cross to the peer: no stack, no path. Whatever was thrown. */
 function toPeer(thrown) {
-  if (thrown !== null && typeof thrown === 'object') {
+  try {
+    if (thrown === null || typeof thrown !== 'object') return { message: String(thrown), name: 'Error', code: '' };
     const { message, name, code } = thrown;
     return {
       message: typeof message === 'string' ? message : String(message),
       name: typeof name === 'string' && name !== 'IpcError' ? name : 'Error',
       code: typeof code === 'string' ? code : '',
     };
+  } catch (_) {
+    // A getter threw, or no text can be made of it.
+    return { message: 'It failed with something unreadable', name: 'Error', code: '' };
   }
-  return { message: String(thrown), name: 'Error', code: '' };
 }
 
 module.exports = { IpcError, fromNative, systemError, toPeer };

@@ -66,7 +66,8 @@ const kinds = {
   },
   ids(name, value) {
     if (!Array.isArray(value)) throw wrong(name, 'an array of numbers', value);
-    return value.map((id) => kinds.count(name, id));
+    // map() would pass over what is missing.
+    return Array.from(value, (id) => kinds.count(name, id));
   },
 };
 
