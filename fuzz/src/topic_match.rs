@@ -1,6 +1,7 @@
 //! Patterns against topics, and the table of subscribers against a list.
 //!
-//! - A pattern matches what the rules, written down naïvely, say.
+//! - A pattern matches what the rules, written down naïvely, say, in no more steps
+//!   than both have segments.
 //! - The table delivers to whom a list of subscriptions says, once each.
 //! - Once everybody is gone it is empty.
 //!
@@ -11,6 +12,8 @@
 
 use std::collections::BTreeSet;
 
+#[cfg(feature = "faults")]
+use smartipc_native::ipc::faults;
 use smartipc_native::ipc::proto::topics::{
     check_pattern, check_topic, Pattern, Topics, MAX_SEGMENTS,
 };
@@ -71,7 +74,7 @@ fn deliver(data: &[u8]) {
             continue;
         }
         if publishable {
-            let fast = Pattern::new(pattern).matches(topic);
+            let fast = counted(pattern, topic);
             assert_eq!(fast, matches(pattern, topic), "{pattern} ~ {topic}");
         }
         let subscriber = head.as_bytes()[1] % 4;
@@ -111,6 +114,21 @@ fn deliver(data: &[u8]) {
         topics.remove(subscriber);
     }
     assert!(topics.is_empty(), "what nobody holds is kept");
+}
+
+/// Matches in the steps that are allowed.
+fn counted(pattern: &str, topic: &str) -> bool {
+    #[cfg(feature = "faults")]
+    faults::take_steps();
+    let matches = Pattern::new(pattern).matches(topic);
+    #[cfg(feature = "faults")]
+    {
+        let (steps, segments) = (faults::take_steps(), |text: &str| text.split('.').count());
+        let most = segments(pattern) + segments(topic);
+        assert!(steps <= most, "{steps} steps for {pattern} ~ {topic}");
+        assert!(steps > 0, "nobody counts");
+    }
+    matches
 }
 
 fn checks_by_the_rules(text: &str) {

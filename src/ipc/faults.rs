@@ -1,4 +1,5 @@
 //! Injected faults for tests: short reads and writes, errno of choice, panics.
+//! And the steps of what must not take many, counted.
 //!
 //! Without the `faults` feature every function here is nothing at all. With it,
 //! a test sets a [`Plan`] for the whole process and the transports follow it.
@@ -6,7 +7,7 @@
 use std::io;
 
 #[cfg(feature = "faults")]
-pub use enabled::{set, Plan};
+pub use enabled::{set, take_steps, Plan};
 
 #[cfg(not(feature = "faults"))]
 mod disabled {
@@ -25,6 +26,8 @@ mod disabled {
     }
 
     pub(super) fn bug(_: &str) {}
+
+    pub(super) fn step() {}
 }
 
 #[cfg(not(feature = "faults"))]
@@ -72,8 +75,15 @@ pub(crate) fn bug(place: &str) {
     source::bug(place);
 }
 
+/// A turn of a loop that a peer's words make longer.
+#[inline]
+pub(crate) fn step() {
+    source::step();
+}
+
 #[cfg(feature = "faults")]
 mod enabled {
+    use std::cell::Cell;
     use std::io;
     use std::sync::Mutex;
 
@@ -167,5 +177,18 @@ mod enabled {
         if let Some(place) = here {
             panic!("injected at {place}");
         }
+    }
+
+    thread_local! {
+        static STEPS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(super) fn step() {
+        STEPS.set(STEPS.get() + 1);
+    }
+
+    /// Steps of this thread since they were last taken.
+    pub fn take_steps() -> usize {
+        STEPS.take()
     }
 }

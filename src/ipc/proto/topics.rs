@@ -7,6 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::ipc::faults;
 use crate::ipc::options::MAX_NAME;
 
 /// Segments a topic or pattern may have; one less than the bits of a state word.
@@ -81,6 +82,7 @@ impl Pattern {
         };
         let mut after_many = false;
         for segment in pattern.split('.').take(MAX_SEGMENTS) {
+            faults::step();
             // `**.**` means what `**` means; one of them keeps skipping simple.
             if segment == "**" && after_many {
                 continue;
@@ -101,6 +103,7 @@ impl Pattern {
     pub fn matches(&self, topic: &str) -> bool {
         let mut states = self.skip(1);
         for segment in topic.split('.') {
+            faults::step();
             let on = self.any | self.literals.get(segment).copied().unwrap_or(0);
             states = self.skip(((states & on) << 1) | (states & self.many));
             if states == 0 {
