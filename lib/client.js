@@ -11,7 +11,6 @@ const { Peer } = require('./peer');
 const R = require('./records');
 const { Streaming } = require('./streams/streaming');
 const { Subscriptions } = require('./subscriptions');
-const { warnOfPlainText } = require('./tls');
 
 /** Streams that may wait for a connection: as many as calls may. */
 const MAX_HOPEFUL = 1000;
@@ -107,7 +106,8 @@ class IpcClient extends Streaming {
     if (this._leaving !== undefined) await this._leaving;
     if (wish !== this._wish) throw new IpcError('IPC_ERR_DISCONNECTED', 'disconnect() was called meanwhile');
     if (this._state === 'connected') return;
-    warnOfPlainText(this._settings.plainTextTo);
+    const { plainTextTo } = this._settings;
+    if (plainTextTo !== undefined) require('./tls').warnOfPlainText(plainTextTo);
     if (this._state !== 'reconnecting') this._become('connecting');
     this._closing = false;
     try {

@@ -1,7 +1,5 @@
 'use strict';
 
-const { AbortController } = require('./abort');
-
 /** What a handler learns about a message besides its payload. */
 class Context {
   /**
@@ -34,6 +32,7 @@ class Context {
   /** Made on first use: most handlers never look. */
   get signal() {
     if (this._controller === undefined) {
+      const { AbortController } = require('./abort');
       this._controller = new AbortController();
       if (this._aborted) this._controller.abort();
     }

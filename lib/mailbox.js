@@ -3,8 +3,6 @@
 // The boundary: takes batches from the native side, hands records to endpoints,
 // and flushes what endpoints have queued, once per batch or turn.
 
-const { performance } = require('perf_hooks');
-
 const native = require('../native');
 const { DRIVER } = require('./driver');
 const { PREFIX, RECORD } = require('./records');
@@ -47,6 +45,13 @@ let comeAgain = true;
 
 const mailbox = native.openMailbox(visit, DRIVER === 'loop');
 
+/** Node's clock is loaded by the first batch that needs it: `require` is to be cheap. */
+let clock = () => {
+  const { performance } = require('perf_hooks');
+  clock = () => performance.now();
+  return clock();
+};
+
 function resume() {
   interrupted = false;
   visit();
@@ -77,7 +82,7 @@ function visit() {
           native.flush(0);
         }
         if (handled % LOOK_EVERY === 1 && (handled > 1 || record < records)) {
-          const now = performance.now();
+          const now = clock();
           if (now > until) {
             interrupted = true;
             setImmediate(resume);

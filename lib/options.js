@@ -4,14 +4,12 @@
 // counts as not given; what we don't know is left alone.
 
 const fs = require('fs');
-const os = require('os');
 const path = require('path');
 
 const check = require('./check');
 const { cloneVersion } = require('./codec');
 const { DRIVER } = require('./driver');
 const { IpcError } = require('./errors');
-const tlsOptions = require('./tls');
 
 const DEFAULT_TIMEOUT = 30000;
 /** Longest path of a Unix socket, in bytes, without the NUL. */
@@ -89,14 +87,14 @@ function oneOf(options, name, allowed) {
 function defaultPath(id) {
   const plain = id.replace(/[^A-Za-z0-9._-]/g, '_');
   if (process.platform === 'win32') {
-    const user = os.userInfo().username.replace(/[^A-Za-z0-9._-]/g, '_');
+    const user = require('os').userInfo().username.replace(/[^A-Za-z0-9._-]/g, '_');
     return `\\\\.\\pipe\\smartipc-${user}-${short(plain, id, 200)}`;
   }
   const uid = process.getuid ? process.getuid() : 0;
   const runtime = `/run/user/${uid}`;
   const prefix = isDirectory(runtime)
     ? path.join(runtime, 'smartipc-')
-    : path.join(os.tmpdir(), `smartipc-${uid}-`);
+    : path.join(require('os').tmpdir(), `smartipc-${uid}-`);
   return `${prefix}${short(plain, id, LONGEST_PATH - Buffer.byteLength(prefix) - '.sock'.length)}.sock`;
 }
 
@@ -147,8 +145,12 @@ function checkSupported(options) {
   }
 }
 
-/** @returns {{ native: any, settings: any }} */
-function common(options, tlsOf) {
+/**
+ * @param {any} options
+ * @param {'client' | 'server'} end
+ * @returns {{ native: any, settings: any }}
+ */
+function common(options, end) {
   if (options === null || typeof options !== 'object') throw wrong('options', 'an object', options);
   check.string('id', options.id);
   const where = address(options);
@@ -176,7 +178,7 @@ function common(options, tlsOf) {
       heartbeatClose,
       busyPoll: read(options, 'busyPoll', 'pause'),
       cloneVersion: cloneVersion(),
-      tls: tls === undefined ? undefined : tlsOf(tls, where.host),
+      tls: tls === undefined ? undefined : require('./tls')[end](tls, where.host),
     },
     settings: {
       timeout: options.timeout === undefined ? DEFAULT_TIMEOUT : check.time('timeout', options.timeout),
@@ -185,13 +187,13 @@ function common(options, tlsOf) {
       closeOnTimeout: heartbeatClose !== false,
       // Only tokio can wait for a socket whose bytes pass through TLS.
       driver: tls === undefined ? DRIVER : 'tokio',
-      plainTextTo: tls === undefined ? tlsOptions.exposed(where.host) : undefined,
+      plainTextTo: tls === undefined && where.host !== undefined ? require('./tls').exposed(where.host) : undefined,
     },
   };
 }
 
 function server(options) {
-  const { native, settings } = common(options, tlsOptions.server);
+  const { native, settings } = common(options, 'server');
   const socketMode = read(options, 'socketMode', 'number', { whole: true, most: 0o777 });
   checkSupported(options);
   return {
@@ -226,7 +228,7 @@ function clientOnlyByEnvironment() {
 }
 
 function client(options) {
-  const { native, settings } = common(options, tlsOptions.client);
+  const { native, settings } = common(options, 'client');
   if (native.socketPath === undefined && native.port === 0) {
     throw new RangeError('port must be from 1 to 65535 for a client: it says which server is meant');
   }

@@ -11,7 +11,6 @@ const { Peer } = require('./peer');
 
 const R = require('./records');
 const { Streaming } = require('./streams/streaming');
-const { warnOfPlainText } = require('./tls');
 
 class IpcServer extends Streaming {
   /** @param {any} given see `IIpcServerOptions` */
@@ -60,7 +59,8 @@ class IpcServer extends Streaming {
 
   async _start() {
     this._state = 'starting';
-    warnOfPlainText(this._settings.plainTextTo);
+    const { plainTextTo } = this._settings;
+    if (plainTextTo !== undefined) require('./tls').warnOfPlainText(plainTextTo);
     this._closing = false;
     this._updateKeepAlive();
     try {

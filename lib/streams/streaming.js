@@ -7,14 +7,13 @@ const { IpcError, fromNative } = require('../errors');
 const { markDirty } = require('../mailbox');
 const { headersAt, jsonAt, payloadAt } = require('../payload-at');
 const R = require('../records');
-const { bareName } = require('./bare-name');
-const { openFile } = require('./file-source');
-const { IncomingStream } = require('./incoming');
-const { streamOptions } = require('./options');
-const { Outgoing } = require('./outgoing');
-const { sourceOf } = require('./source');
 
-/** Streams of both directions. */
+/** @typedef {import('./outgoing').Outgoing} Outgoing */
+
+/**
+ * Streams of both directions. What they are made of is loaded by the first one:
+ * Node's own streams, which it stands on, take longer to load than this package.
+ */
 class Streaming extends Endpoint {
   constructor(number, settings) {
     super(number, settings);
@@ -32,18 +31,20 @@ class Streaming extends Endpoint {
    * @param {any} options
    */
   _sendStream(to, given, options) {
-    return this._sendFrom(to, options, () => sourceOf(given));
+    return this._sendFrom(to, options, () => require('./source').sourceOf(given));
   }
 
   /** Sends a file. */
   _sendFile(to, file, options) {
     return this._sendFrom(to, options, () => {
       check.path('filePath', file);
-      return openFile(file);
+      return require('./file-source').openFile(file);
     });
   }
 
   _sendFrom(to, options, open) {
+    const { streamOptions } = require('./options');
+    const { Outgoing } = require('./outgoing');
     let outgoing;
     try {
       outgoing = new Outgoing(this, streamOptions(options), to);
@@ -149,6 +150,7 @@ class Streaming extends Endpoint {
       this._refuse(peer, id, 'IPC_ERR_BAD_PAYLOAD', `What came with the stream is unreadable: ${cause.message}`);
       return;
     }
+    const { IncomingStream } = require('./incoming');
     const readable = new IncomingStream(this, peer, id, info);
     for (const listener of listeners) this._callStreamListener(listener, info, readable, peer);
   }
@@ -210,7 +212,7 @@ function passesOn(error, readable) {
 
 function withBareName(meta) {
   if (meta === null || typeof meta !== 'object' || typeof meta.basename !== 'string') return meta;
-  return { ...meta, basename: bareName(meta.basename) };
+  return { ...meta, basename: require('./bare-name').bareName(meta.basename) };
 }
 
 module.exports = { Streaming };
