@@ -15,25 +15,46 @@ use crate::ipc::options::MESSAGE_OVERHEAD;
 
 /// A capacity above this is given back once the queue has drained.
 const KEEP_CAPACITY: usize = 128 * 1024;
-/// Room for a few hundred small frames.
-const SCRATCH_SIZE: usize = 32 * 1024;
+/// Room for a few hundred small frames that are held.
+const FIRST_RESERVATION: usize = 32 * 1024;
 
 /// A message that may not leave yet.
 #[derive(Debug)]
-pub(super) struct Held {
-    /// The whole frame, length included.
-    pub(super) frame: Bytes,
+struct Held {
+    frame: HeldFrame,
     /// The request in it, if it is one.
-    pub(super) request: Option<u32>,
-    /// For many receivers: a slow one may have to do without. Whoever sends to one
-    /// was promised that it arrives or fails.
-    pub(super) shared: bool,
+    request: Option<u32>,
+}
+
+/// A whole frame, length included.
+#[derive(Debug)]
+enum HeldFrame {
+    /// As many bytes of `kept`, behind those of the frames before it.
+    Own(usize),
+    /// For many receivers, who share the bytes: a slow one may have to do without.
+    /// Whoever sends to one was promised that it arrives or fails.
+    Shared(Bytes),
+    /// Withdrawn: its bytes are passed over, or closed up when they are many.
+    Gone(usize),
 }
 
 impl Held {
     fn cost(&self) -> usize {
-        self.frame.len() + MESSAGE_OVERHEAD
+        match &self.frame {
+            HeldFrame::Own(len) => len + MESSAGE_OVERHEAD,
+            HeldFrame::Shared(bytes) => bytes.len() + MESSAGE_OVERHEAD,
+            HeldFrame::Gone(_) => 0,
+        }
     }
+}
+
+/// A held message that has moved to `ready`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Released {
+    /// Bytes of the whole frame, length included.
+    pub(super) frame: usize,
+    /// The request in it, if it is one.
+    pub(super) request: Option<u32>,
 }
 
 /// Bytes of a chunk that are not here: the owner has them, and writes them when
@@ -54,8 +75,12 @@ pub(super) struct Outbox {
     cut: Option<Cut>,
     held: VecDeque<Held>,
     held_cost: usize,
-    /// Where held frames are made: one allocation serves many of them.
-    scratch: BytesMut,
+    /// The bytes of held frames that are for this receiver alone, in order.
+    kept: BytesMut,
+    /// Bytes of `kept` that belong to a held frame; more is a frame in the making.
+    kept_len: usize,
+    /// Those of them that belong to one that was withdrawn.
+    gone_len: usize,
     high_water: usize,
     hard_cap: usize,
     /// Somebody was told to wait until the queue is short again.
@@ -73,7 +98,9 @@ impl Outbox {
             cut: None,
             held: VecDeque::new(),
             held_cost: 0,
-            scratch: BytesMut::new(),
+            kept: BytesMut::new(),
+            kept_len: 0,
+            gone_len: 0,
             high_water,
             hard_cap,
             waiting: false,
@@ -174,41 +201,72 @@ impl Outbox {
         drained
     }
 
-    /// For frames that have to be held; empty.
-    pub(super) fn scratch(&mut self) -> &mut BytesMut {
-        if self.scratch.capacity() == 0 {
-            self.scratch.reserve(SCRATCH_SIZE);
+    /// Where a frame that has to be held is appended, and then [held](Self::hold_kept).
+    pub(super) fn kept(&mut self) -> &mut BytesMut {
+        if self.kept.capacity() == 0 {
+            self.kept.reserve(FIRST_RESERVATION);
         }
-        &mut self.scratch
+        &mut self.kept
     }
 
-    /// Holds the frame that was made in [`scratch`](Self::scratch).
-    pub(super) fn hold_scratch(&mut self, request: Option<u32>) {
-        let frame = self.scratch.split().freeze();
+    /// Holds the frame that was appended to [`kept`](Self::kept).
+    pub(super) fn hold_kept(&mut self, request: Option<u32>) {
+        let len = self.kept.len() - self.kept_len;
+        self.kept_len = self.kept.len();
         self.hold(Held {
-            frame,
+            frame: HeldFrame::Own(len),
             request,
-            shared: false,
         });
     }
 
-    pub(super) fn hold(&mut self, held: Held) {
+    /// Holds a frame for many receivers.
+    pub(super) fn hold_shared(&mut self, frame: Bytes) {
+        self.hold(Held {
+            frame: HeldFrame::Shared(frame),
+            request: None,
+        });
+    }
+
+    fn hold(&mut self, held: Held) {
         self.held_cost += held.cost();
         self.held.push_back(held);
     }
 
-    /// The next held message, if there is room for it.
-    pub(super) fn release(&mut self) -> Option<Held> {
+    /// Moves the next held message to `ready`, if there is room for it.
+    pub(super) fn release(&mut self) -> Option<Released> {
         if self.ready_len() > self.high_water {
             return None;
         }
-        let Some(held) = self.held.pop_front() else {
-            // An idle connection keeps no buffer.
-            self.scratch = BytesMut::new();
-            return None;
-        };
-        self.held_cost -= held.cost();
-        Some(held)
+        while let Some(held) = self.held.pop_front() {
+            self.held_cost -= held.cost();
+            let frame = match held.frame {
+                HeldFrame::Own(len) => {
+                    let bytes = self.kept.get(..len).unwrap_or_default();
+                    self.ready.extend_from_slice(bytes);
+                    self.pass_over(len);
+                    len
+                }
+                HeldFrame::Shared(bytes) => {
+                    self.ready.extend_from_slice(&bytes);
+                    bytes.len()
+                }
+                HeldFrame::Gone(len) => {
+                    self.pass_over(len);
+                    self.gone_len -= len;
+                    continue;
+                }
+            };
+            let request = held.request;
+            return Some(Released { frame, request });
+        }
+        // An idle connection keeps no buffer.
+        self.kept = BytesMut::new();
+        None
+    }
+
+    fn pass_over(&mut self, len: usize) {
+        self.kept.advance(len.min(self.kept.len()));
+        self.kept_len -= len;
     }
 
     pub(super) fn push(&mut self, frame: &[u8]) {
@@ -217,20 +275,48 @@ impl Outbox {
 
     /// Takes a request back that has not left.
     pub(super) fn withdraw(&mut self, request: u32) {
-        if let Some(at) = self
-            .held
-            .iter()
-            .position(|held| held.request == Some(request))
-        {
-            if let Some(held) = self.held.remove(at) {
-                self.held_cost -= held.cost();
-            }
+        let is_it = |held: &Held| held.request == Some(request);
+        let Some(held) = self.held.iter_mut().find(|held| is_it(held)) else {
+            return;
+        };
+        self.held_cost -= held.cost();
+        held.request = None;
+        if let HeldFrame::Own(len) = held.frame {
+            held.frame = HeldFrame::Gone(len);
+            self.gone_len += len;
         }
+        // Seldom enough to cost little for each, and often enough to keep no more
+        // memory than twice what counts.
+        if self.gone_len * 2 > self.kept_len {
+            self.close_up();
+        }
+    }
+
+    /// Lets go of what has been withdrawn.
+    fn close_up(&mut self) {
+        let mut old = std::mem::take(&mut self.kept);
+        self.kept.reserve(self.kept_len - self.gone_len);
+        let kept = &mut self.kept;
+        self.held.retain(|held| match held.frame {
+            HeldFrame::Own(len) => {
+                kept.extend_from_slice(old.get(..len).unwrap_or_default());
+                old.advance(len.min(old.len()));
+                true
+            }
+            HeldFrame::Shared(_) => true,
+            HeldFrame::Gone(len) => {
+                old.advance(len.min(old.len()));
+                false
+            }
+        });
+        self.kept_len -= self.gone_len;
+        self.gone_len = 0;
     }
 
     /// Drops the oldest held message that was for many; false if there is none.
     pub(super) fn drop_oldest(&mut self) -> bool {
-        let Some(at) = self.held.iter().position(|held| held.shared) else {
+        let is_shared = |held: &Held| matches!(held.frame, HeldFrame::Shared(_));
+        let Some(at) = self.held.iter().position(is_shared) else {
             return false;
         };
         if let Some(held) = self.held.remove(at) {
@@ -288,6 +374,9 @@ impl Outbox {
     pub(super) fn forget_held(&mut self) {
         self.held.clear();
         self.held_cost = 0;
+        self.kept = BytesMut::new();
+        self.kept_len = 0;
+        self.gone_len = 0;
     }
 }
 
@@ -316,8 +405,8 @@ mod tests {
     fn ops() -> impl Strategy<Value = Op> {
         prop_oneof![
             3 => (0usize..200).prop_map(Op::Push),
-            3 => (0usize..200, any::<bool>()).prop_map(|(size, request)| Op::Hold(size, request)),
-            2 => (0usize..200).prop_map(Op::HoldForMany),
+            3 => (1usize..200, any::<bool>()).prop_map(|(size, request)| Op::Hold(size, request)),
+            2 => (1usize..200).prop_map(Op::HoldForMany),
             2 => Just(Op::Release),
             2 => (0usize..400).prop_map(Op::Consume),
             1 => any::<usize>().prop_map(Op::Withdraw),
@@ -332,47 +421,47 @@ mod tests {
         fn bytes_in_are_bytes_out_and_bytes_held(ops in prop::collection::vec(ops(), 0..200)) {
             let now = Instant::now();
             let mut outbox = Outbox::new(HIGH_WATER, HARD_CAP);
-            let mut ready = 0;
-            let mut held: VecDeque<(usize, Option<u32>, bool)> = VecDeque::new();
+            let mut ready = VecDeque::new();
+            let mut held: VecDeque<(Vec<u8>, Option<u32>, bool)> = VecDeque::new();
             for (number, op) in (1u32..).zip(ops) {
                 match op {
                     Op::Push(size) => {
-                        outbox.push(&vec![0; size]);
-                        ready += size;
+                        outbox.push(&vec![number as u8; size]);
+                        ready.extend(vec![number as u8; size]);
                     }
                     Op::Hold(size, request) => {
                         let request = request.then_some(number);
-                        outbox.scratch().extend_from_slice(&vec![0; size]);
-                        outbox.hold_scratch(request);
-                        held.push_back((size, request, false));
+                        let frame = vec![number as u8; size];
+                        outbox.kept().extend_from_slice(&frame);
+                        outbox.hold_kept(request);
+                        held.push_back((frame, request, false));
                     }
                     Op::HoldForMany(size) => {
-                        outbox.hold(Held {
-                            frame: vec![0; size].into(),
-                            request: None,
-                            shared: true,
-                        });
-                        held.push_back((size, None, true));
+                        let frame = vec![number as u8; size];
+                        outbox.hold_shared(frame.clone().into());
+                        held.push_back((frame, None, true));
                     }
                     Op::Release => {
-                        let expected = held.front().filter(|_| ready <= HIGH_WATER).copied();
-                        let released = outbox.release();
-                        let told = released.as_ref().map(|it| (it.frame.len(), it.request, it.shared));
+                        let due = held.front().filter(|_| ready.len() <= HIGH_WATER).cloned();
+                        let told = outbox.release();
+                        let expected = due.as_ref().map(|(frame, request, _)| Released {
+                            frame: frame.len(),
+                            request: *request,
+                        });
                         prop_assert_eq!(told, expected);
-                        if let Some(it) = released {
-                            outbox.push(&it.frame);
-                            ready += it.frame.len();
+                        if let Some((frame, _, _)) = due {
+                            ready.extend(frame);
                             held.pop_front();
                         }
                     }
                     Op::Consume(count) => {
                         outbox.consume(count, now);
-                        ready -= count.min(ready);
+                        ready.drain(..count.min(ready.len()));
                     }
                     Op::Withdraw(which) => {
                         if !held.is_empty() {
                             let at = which % held.len();
-                            if let Some((_, Some(request), _)) = held.get(at).copied() {
+                            if let Some((_, Some(request), _)) = held.get(at).cloned() {
                                 outbox.withdraw(request);
                                 held.remove(at);
                             }
@@ -384,11 +473,16 @@ mod tests {
                         at.map(|at| held.remove(at));
                     }
                 }
-                let cost: usize = held.iter().map(|(size, _, _)| size + MESSAGE_OVERHEAD).sum();
+                prop_assert_eq!(outbox.front(), ready.make_contiguous());
+                let ready = ready.len();
+                let cost: usize = held.iter().map(|(frame, _, _)| frame.len() + MESSAGE_OVERHEAD).sum();
                 prop_assert_eq!((outbox.ready_len(), outbox.queued()), (ready, ready + cost));
                 prop_assert_eq!(outbox.is_full(), ready + cost > HARD_CAP);
                 prop_assert_eq!(outbox.is_open(), held.is_empty() && ready <= HIGH_WATER);
                 outbox.note_stall(now);
+                // What is withdrawn is not kept for long.
+                let own: usize = held.iter().filter(|(_, _, shared)| !shared).map(|(frame, _, _)| frame.len()).sum();
+                prop_assert!(outbox.kept.len() <= 2 * own);
                 let moves = ready > 0 || cost > HIGH_WATER;
                 prop_assert_eq!(outbox.stalled_until(Duration::ZERO).is_some(), moves);
             }

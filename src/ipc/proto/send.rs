@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 
 use super::event::Event;
-use super::outbox::Held;
 use super::requests::Pending;
 use super::session::{Incoming, Phase, Session};
 use crate::ipc::close::CloseReason;
@@ -233,11 +232,7 @@ impl Session {
             self.credit.spend(size);
             self.outbox.push(&frame);
         } else {
-            self.outbox.hold(Held {
-                frame,
-                request: None,
-                shared: true,
-            });
+            self.outbox.hold_shared(frame);
         }
         self.outbox.note_stall(now);
     }
@@ -426,9 +421,9 @@ impl Session {
         } else {
             let wall = self.wall.at(now);
             let (profile, max) = (self.profile, self.peer_max);
-            frame::encode(frame, profile, wall, max, self.outbox.scratch())
+            frame::encode(frame, profile, wall, max, self.outbox.kept())
                 .map_err(|size| Error::too_large(size, max))?;
-            self.outbox.hold_scratch(request);
+            self.outbox.hold_kept(request);
         }
         self.counters.messages_sent += 1;
         self.outbox.note_stall(now);
@@ -460,12 +455,11 @@ impl Session {
             return;
         }
         while self.may_send() {
-            let Some(held) = self.outbox.release() else {
+            let Some(released) = self.outbox.release() else {
                 break;
             };
-            self.credit.spend(held.frame.len() - 4);
-            self.outbox.push(&held.frame);
-            if let Some(id) = held.request {
+            self.credit.spend(released.frame - 4);
+            if let Some(id) = released.request {
                 self.requests.mark_sent(id);
             }
         }
