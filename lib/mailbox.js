@@ -144,13 +144,40 @@ function markDirty(endpoint) {
     endpoint.flush();
     return;
   }
+  if (!endpoint.dirty) {
+    endpoint.dirty = true;
+    dirty.push(endpoint);
+  }
+  flushInTick();
+}
+
+function flushInTick() {
+  if (flushScheduled || visiting) return;
+  flushScheduled = true;
+  process.nextTick(flush);
+}
+
+/**
+ * The same for messages that nobody answers. Node runs ticks before promise
+ * callbacks, so whoever awaits each of many would see the first one written alone.
+ */
+function markDirtyAtLeisure(endpoint) {
+  if (exiting) {
+    endpoint.flush();
+    return;
+  }
   if (endpoint.dirty) return;
   endpoint.dirty = true;
   dirty.push(endpoint);
-  if (!flushScheduled && !visiting) {
-    flushScheduled = true;
-    process.nextTick(flush);
-  }
+  if (!flushScheduled && !visiting) process.nextTick(afterPromises);
+}
+
+function afterPromises() {
+  Promise.resolve().then(flushIfDirty);
+}
+
+function flushIfDirty() {
+  if (dirty.length > 0) flushInTick();
 }
 
 function flush() {
@@ -179,4 +206,4 @@ function visits() {
 /** Closes the native side of endpoints that were garbage collected. */
 const registry = new FinalizationRegistry((number) => native.dispose(number));
 
-module.exports = { mailbox, endpoints, registry, markDirty, visits };
+module.exports = { mailbox, endpoints, registry, markDirty, markDirtyAtLeisure, visits };

@@ -5,7 +5,7 @@ const check = require('./check');
 const { encode, readsClones } = require('./codec');
 const { fromNative, IpcError } = require('./errors');
 const { NativeEndpoint } = require('./lifetime');
-const { markDirty } = require('./mailbox');
+const { markDirty, markDirtyAtLeisure } = require('./mailbox');
 const { ACCEPTED, oneWay } = require('./one-way');
 const R = require('./records');
 
@@ -88,7 +88,7 @@ class Outbound extends NativeEndpoint {
   _oneWay(peer, op, status) {
     let taken = status;
     if (status & R.TO_FLUSH) {
-      markDirty(this);
+      markDirtyAtLeisure(this);
       taken -= R.TO_FLUSH;
     }
     if (taken === R.ACCEPTED && peer !== undefined) return ACCEPTED;
