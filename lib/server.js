@@ -4,13 +4,19 @@ const native = require('../native');
 const check = require('./check');
 const { encode } = require('./codec');
 const { IpcError, fromNative } = require('./errors');
-const { mailbox, markDirty } = require('./mailbox');
+const { mailbox, markDirtyAtLeisure } = require('./mailbox');
 const options = require('./options');
 const { jsonAt } = require('./payload-at');
 const { Peer } = require('./peer');
 
 const R = require('./records');
 const { Streaming } = require('./streams/streaming');
+
+/**
+ * Connections that get a payload in the same encoding.
+ *
+ * @typedef {{ advanced: boolean, conns: Uint32Array }} Audience
+ */
 
 class IpcServer extends Streaming {
   /** @param {any} given see `IIpcServerOptions` */
@@ -21,6 +27,8 @@ class IpcServer extends Streaming {
     /** Connection number to client, and the clients' names. */
     this._peers = new Map();
     this._clients = new Map();
+    /** @type {Audience[] | undefined} whom a broadcast reaches, until somebody comes or goes */
+    this._everybody = undefined;
     /** The last start or stop that was asked for. */
     this._last = { kind: 'stop', promise: Promise.resolve() };
     /** The readme cancels streams through it. */
@@ -152,7 +160,10 @@ class IpcServer extends Streaming {
 
   /** Sends a message to every client. */
   broadcast(type, payload) {
-    return this._attempt(() => this._broadcast([...this._peers.values()], type, payload));
+    return this._attempt(() => {
+      if (this._everybody === undefined) this._everybody = this._audiences([...this._peers.values()]);
+      this._broadcast(this._everybody, type, payload);
+    });
   }
 
   /**
@@ -172,7 +183,7 @@ class IpcServer extends Streaming {
         if (peer === undefined) missing.push(clientId);
         else peers.add(peer);
       }
-      this._broadcast([...peers], type, payload);
+      this._broadcast(this._audiences([...peers]), type, payload);
       return missing;
     });
   }
@@ -187,15 +198,29 @@ class IpcServer extends Streaming {
     }
   }
 
-  _broadcast(peers, type, payload) {
+  /**
+   * Peers apart by what their payloads are written as; none of them is empty.
+   *
+   * @param {Peer[]} peers
+   * @returns {Audience[]}
+   */
+  _audiences(peers) {
+    return [true, false]
+      .map((advanced) => {
+        const conns = peers.filter((peer) => this._mayClone(peer) === advanced).map((peer) => peer.conn);
+        return { advanced, conns: Uint32Array.from(conns) };
+      })
+      .filter(({ conns }) => conns.length > 0);
+  }
+
+  _broadcast(audiences, type, payload) {
     const name = this._typeNumber(type);
-    for (const advanced of [true, false]) {
-      const conns = peers.filter((peer) => this._mayClone(peer) === advanced).map((peer) => peer.conn);
-      if (conns.length === 0) continue;
-      const { text, bytes, tag } = shared(payload, advanced);
-      throwIf(native.broadcast(this._number, conns, this._passed(name, type), tag, text, bytes));
+    for (const { advanced, conns } of audiences) {
+      const { tag, data, units } = encode(payload, advanced);
+      const status = native.broadcast(this._number, conns, this._passed(name, type), tag, data, units);
+      throwIf(status);
+      if (status !== R.ACCEPTED) markDirtyAtLeisure(this);
     }
-    markDirty(this);
   }
 
   /** Publishes to the subscribers of a topic. */
@@ -204,7 +229,7 @@ class IpcServer extends Streaming {
       check.topic(topic);
       const { text, bytes, tag } = shared(payload, this._settings.advanced);
       throwIf(native.publishFromServer(this._number, topic, tag, text, bytes));
-      markDirty(this);
+      markDirtyAtLeisure(this);
     });
   }
 
@@ -309,6 +334,7 @@ class IpcServer extends Streaming {
       if (replaced !== undefined) this._lose(replaced, { reason: 'replaced', message: 'the same client came back' });
       const peer = new Peer(conn, told.clientId, told);
       this._peers.set(conn, peer);
+      this._everybody = undefined;
       this._clients.set(peer.clientId, peer);
       this._emit('clientConnect', peer.clientId, peer.metadata);
       return;
@@ -326,6 +352,7 @@ class IpcServer extends Streaming {
 
   _lose(peer, told) {
     this._peers.delete(peer.conn);
+    this._everybody = undefined;
     if (this._clients.get(peer.clientId) === peer) this._clients.delete(peer.clientId);
     this._peerGone(peer, lost(told));
     this._emit('clientDisconnect', peer.clientId, told.reason, told.message);

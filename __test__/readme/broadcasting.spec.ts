@@ -27,6 +27,25 @@ test('broadcast reaches every client', async (t) => {
   }
 });
 
+test('broadcast reaches who came after the last one, and not who has left', async (t) => {
+  const { server, members, socketPath } = await audience(t, ['anna', 'ben']);
+  await server.broadcast('notice', 1);
+
+  const late = closeAfter(t, SmartIpc.createClient({ id: 'stage', socketPath, clientId: 'cleo', serialization: 'advanced' }));
+  const heard = recorder();
+  late.onMessage('notice', (data) => heard(data));
+  await late.connect();
+  await members.ben.heard.until(1);
+  const left = once(server, 'clientDisconnect');
+  await members.ben.client.disconnect();
+  await left;
+  await server.broadcast('notice', 2);
+
+  t.deepEqual(await heard.until(1), [[2]]);
+  t.deepEqual(await members.anna.heard.until(2), [['notice', 1], ['notice', 2]]);
+  t.deepEqual(members.ben.heard.calls, [['notice', 1]]);
+});
+
 test('broadcastTo reaches the named clients only', async (t) => {
   const { server, members } = await audience(t, ['client-1', 'client-2', 'client-3']);
 

@@ -375,25 +375,6 @@ fn shared_body(encoding: u32, text: Option<String>, bytes: Option<Uint8Array>) -
     }
 }
 
-/// Sends one message to many clients of a server.
-#[napi(catch_unwind)]
-pub fn broadcast(
-    endpoint: u32,
-    conns: Vec<u32>,
-    name: u32,
-    encoding: u32,
-    text: Option<String>,
-    bytes: Option<Uint8Array>,
-) -> Result<Option<String>> {
-    let endpoint = find(endpoint)?;
-    let Handle::Server(server) = &endpoint.handle else {
-        return Ok(None);
-    };
-    let name = endpoint.names.lock().text(name);
-    let result = server.broadcast(&conns, name, shared_body(encoding, text, bytes));
-    Ok(result.err().map(|error| failed(&error)))
-}
-
 /// Publishes in the name of a server.
 #[napi(catch_unwind)]
 pub fn publish_from_server(

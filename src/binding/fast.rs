@@ -34,11 +34,12 @@ const TO_FLUSH: u32 = 4;
 
 /// Adds the callbacks to the module.
 pub(super) fn register(env: &Env, exports: &Object<'_>) -> Result<()> {
-    let callbacks: [(&CStr, sys::napi_callback); 9] = [
+    let callbacks: [(&CStr, sys::napi_callback); 10] = [
         (c"drain", Some(enter::<drain::Call>)),
         (c"message", Some(enter::<message::Call>)),
         (c"request", Some(enter::<request::Call>)),
         (c"publish", Some(enter::<publish::Call>)),
+        (c"broadcast", Some(enter::<broadcast::Call>)),
         (c"respond", Some(enter::<respond::Call>)),
         (c"finished", Some(enter::<finished::Call>)),
         (c"flush", Some(enter::<flush::Call>)),
@@ -254,6 +255,39 @@ mod publish {
                 Handle::Server(_) => Err(gone()),
             };
             sent(args.env, &endpoint, result)
+        }
+    }
+}
+
+/// `broadcast(endpoint, conns, name, encoding, payload, units)`, for servers; the
+/// connections are a `Uint32Array`.
+mod broadcast {
+    use super::*;
+
+    pub(super) enum Call {}
+
+    impl Callback for Call {
+        fn call(args: &Arguments<9>) -> sys::napi_value {
+            let Some(endpoint) = endpoint::get(args.u32(0)) else {
+                return failure(args.env, &gone());
+            };
+            let Handle::Server(server) = &endpoint.handle else {
+                return failure(args.env, &gone());
+            };
+            let name = name(&endpoint, args.u32(2));
+            let body = body(
+                args,
+                PayloadAt {
+                    encoding: 3,
+                    payload: 4,
+                    units: 5,
+                },
+                None,
+            );
+            match server.broadcast(&args.words(1), name, body.owned()) {
+                Ok(()) => value::number(args.env, ACCEPTED | to_flush(&endpoint)),
+                Err(error) => failure(args.env, &error),
+            }
         }
     }
 }

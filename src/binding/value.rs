@@ -105,6 +105,28 @@ impl<const N: usize> Arguments<N> {
 
     /// Writes words to the start of a `Uint32Array`, as many as it takes.
     pub(super) fn fill(&self, at: usize, words: impl Iterator<Item = u32>) {
+        let Some((data, length)) = self.word_array(at) else {
+            return;
+        };
+        // SAFETY: V8 gave us `length` elements of four bytes at `data`, aligned by
+        // the rules of typed arrays, and no JavaScript runs in this function.
+        let target: &mut [u32] = unsafe { std::slice::from_raw_parts_mut(data, length) };
+        for (to, from) in target.iter_mut().zip(words) {
+            *to = from;
+        }
+    }
+
+    /// The words of a `Uint32Array`; none for anything else.
+    pub(super) fn words(&self, at: usize) -> Vec<u32> {
+        let Some((data, length)) = self.word_array(at) else {
+            return Vec::new();
+        };
+        // SAFETY: as in `fill`.
+        unsafe { std::slice::from_raw_parts(data, length) }.to_vec()
+    }
+
+    /// Place and length of a `Uint32Array` that has a place.
+    fn word_array(&self, at: usize) -> Option<(*mut u32, usize)> {
         let (mut data, mut length, mut kind) = (ptr::null_mut(), 0, 0);
         // SAFETY: see the module.
         let status = unsafe {
@@ -119,15 +141,7 @@ impl<const N: usize> Arguments<N> {
             )
         };
         let is_words = status == sys::Status::napi_ok && kind == sys::TypedarrayType::uint32_array;
-        if !is_words || data.is_null() {
-            return;
-        }
-        // SAFETY: V8 gave us `length` elements of four bytes at `data`, aligned by
-        // the rules of typed arrays, and no JavaScript runs in this function.
-        let target: &mut [u32] = unsafe { std::slice::from_raw_parts_mut(data.cast(), length) };
-        for (to, from) in target.iter_mut().zip(words) {
-            *to = from;
-        }
+        (is_words && !data.is_null()).then_some((data.cast(), length))
     }
 }
 

@@ -165,6 +165,18 @@ impl Link {
         result
     }
 
+    /// Uses the session for output that is [flushed](Self::flush) soon after: what
+    /// has to be seen to is seen to then, once for many calls, as long as there is
+    /// anything to write.
+    pub(super) fn add<R>(&self, now: Instant, call: impl FnOnce(&mut Session, Instant) -> R) -> R {
+        let mut core = self.lock();
+        let result = call(&mut core.session, now);
+        if core.session.output_len() == 0 || core.session.has_events() || core.session.is_closed() {
+            core.settle(&self.wake);
+        }
+        result
+    }
+
     /// Writes what the kernel takes, on the calling thread.
     pub fn flush(&self) {
         let mut core = self.lock();

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::queue::Queued;
 use super::{Client, Inner, Phase, State};
@@ -136,7 +136,7 @@ impl State {
 
 /// Makes a call on a link; gives it back if the link is closed.
 fn send<P: Payload>(link: &Link, op: Op, call: Call<P>) -> Result<Result<Taken, Error>, Call<P>> {
-    let (sent, full) = link.with(|session, now| {
+    let (sent, full) = link.add(now(), |session, now| {
         if !session.is_open() {
             return Err(call);
         }
@@ -180,7 +180,7 @@ impl<P: Payload> Call<P> {
         match self {
             Call::Message { name, body } => Call::Message {
                 name,
-                body: owned(&body),
+                body: body.owned(),
             },
             Call::Request {
                 name,
@@ -188,25 +188,15 @@ impl<P: Payload> Call<P> {
                 timeout,
             } => Call::Request {
                 name,
-                body: owned(&body),
+                body: body.owned(),
                 timeout,
             },
             Call::Publish { topic, body } => Call::Publish {
                 topic,
-                body: owned(&body),
+                body: body.owned(),
             },
             Call::Subscribe { topic, on, timeout } => Call::Subscribe { topic, on, timeout },
         }
-    }
-}
-
-fn owned<P: Payload>(body: &Body<P>) -> Body {
-    let mut payload = BytesMut::new();
-    body.payload.append_to(&mut payload);
-    Body {
-        headers: body.headers.clone(),
-        encoding: body.encoding,
-        payload: payload.freeze(),
     }
 }
 

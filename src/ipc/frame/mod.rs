@@ -94,6 +94,21 @@ impl Body {
     }
 }
 
+impl<P: Payload> Body<P> {
+    /// The body with its payload in Rust's memory, so that it can wait.
+    pub fn owned(self) -> Body {
+        let mut payload = BytesMut::new();
+        if self.encoding != Encoding::None {
+            self.payload.append_to(&mut payload);
+        }
+        Body {
+            headers: self.headers,
+            encoding: self.encoding,
+            payload: payload.freeze(),
+        }
+    }
+}
+
 /// A failure that one peer reports to the other. No stack, no path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Failure {

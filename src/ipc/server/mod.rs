@@ -9,6 +9,7 @@ mod stop;
 pub(crate) use stop::{idle, GRACE, TOLD_WITHIN};
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasherDefault;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -27,7 +28,7 @@ use super::link::{now, Link};
 use super::notice::{ConnId, Notice, Op, Sink};
 use super::options::{ServerOptions, SessionConfig};
 use super::proto::topics::Topics;
-use super::proto::{Session, WallClock};
+use super::proto::{IdHasher, Session, WallClock};
 use super::stats::{Counters, Stats};
 use super::transport::{self, Bound, Credentials, Refused};
 
@@ -64,7 +65,7 @@ struct State {
     #[cfg(unix)]
     guard: Option<super::transport::bind::SocketGuard>,
     accepting: Option<AbortHandle>,
-    peers: HashMap<ConnId, Peer>,
+    peers: HashMap<ConnId, Peer, BuildHasherDefault<IdHasher>>,
     clients: HashMap<Arc<str>, ConnId>,
     last_conn: ConnId,
     /// Connections off the list whose end is still being told.
@@ -307,6 +308,12 @@ impl Inner {
 
     fn link(&self, conn: ConnId) -> Option<Arc<Link>> {
         self.state().peers.get(&conn).map(|peer| peer.link.clone())
+    }
+
+    fn links_of(&self, conns: &[ConnId]) -> Vec<Arc<Link>> {
+        let state = self.state();
+        let peers = conns.iter().filter_map(|conn| state.peers.get(conn));
+        peers.map(|peer| peer.link.clone()).collect()
     }
 
     fn links(&self) -> Vec<Arc<Link>> {

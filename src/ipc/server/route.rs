@@ -152,12 +152,10 @@ impl Inner {
                 return Err(Error::too_large(body.payload.len(), max));
             }
         }
-        let mut shared = Shared::new(frame, self.wall.at(now()));
-        for &receiver in receivers {
-            let Some(link) = self.link(receiver) else {
-                continue;
-            };
-            let (first, full) = link.with(|session, now| {
+        let now = now();
+        let mut shared = Shared::new(frame, self.wall.at(now));
+        for link in self.links_of(receivers) {
+            let (first, full) = link.add(now, |session, now| {
                 let before = session.output_len();
                 session.share(&mut shared, now);
                 let after = session.output_len();
