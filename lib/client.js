@@ -349,20 +349,21 @@ class IpcClient extends Streaming {
     const headers = headersAt(at, heads, extras);
     const info = { topic, publisherId: extras[publisherAt + 1] || undefined };
     if (headers !== undefined) Object.assign(info, { headers: JSON.parse(headers) });
-    this._deliver(peer, at, heads, text, extras, (payload) => this._callAll(handlers, payload, info, () => payloadAt(at, heads, text, extras)));
+    this._deliver(peer, at, heads, text, extras, this._hearTopic, { handlers, info });
   }
 
   /** Each handler gets a payload of its own: one may change what it gets. */
-  _callAll(handlers, payload, info, another) {
+  _hearTopic({ handlers, info }, payload, _peer, at, heads, text, extras) {
     const results = [];
-    handlers.forEach((handler, index) => {
+    for (let index = 0; index < handlers.length; index++) {
       try {
-        const result = handler(index === 0 ? payload : another(), info);
+        const own = index === 0 ? payload : payloadAt(at, heads, text, extras);
+        const result = handlers[index](own, info);
         if (result && typeof result.then === 'function') results.push(result);
       } catch (error) {
         this._listenerFailed(error, this._clientId);
       }
-    });
+    }
     if (results.length === 0) return undefined;
     return Promise.all(results.map((result) => result.then(undefined, (error) => this._listenerFailed(error, this._clientId))));
   }

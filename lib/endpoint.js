@@ -125,13 +125,22 @@ class Endpoint extends Outbound {
       this._finished(peer);
       return;
     }
-    this._deliver(peer, at, heads, text, extras, (payload) =>
-      this._call(handler, payload, peer, new Context(peer, headersAt(at, heads, extras)))
-    );
+    this._deliver(peer, at, heads, text, extras, this._hear, handler);
   }
 
-  /** Calls a listener of a one-way message; its failure is an `error` event. */
-  _deliver(peer, at, heads, text, extras, call) {
+  /** How `_deliver` calls the handler of a message. */
+  _hear(handler, payload, peer, at, heads, _text, extras) {
+    return this._call(handler, payload, peer, new Context(peer, headersAt(at, heads, extras)));
+  }
+
+  /**
+   * Calls a listener of a one-way message; its failure is an `error` event. Here and
+   * in `_onRequest` no function is made for a message unless its handler is asynchronous.
+   *
+   * @param {Function} call a method of this class, given `target` and what there is of the message
+   * @param {any} target
+   */
+  _deliver(peer, at, heads, text, extras, call, target) {
     let payload;
     try {
       payload = payloadAt(at, heads, text, extras);
@@ -142,15 +151,9 @@ class Endpoint extends Outbound {
     }
     this._depth++;
     try {
-      const result = call(payload);
+      const result = call.call(this, target, payload, peer, at, heads, text, extras);
       if (result !== null && typeof result === 'object' && typeof result.then === 'function') {
-        result.then(
-          () => this._finished(peer),
-          (error) => {
-            this._finished(peer);
-            this._listenerFailed(error, peer.clientId);
-          }
-        );
+        this._finishWith(result, peer);
         return;
       }
     } catch (error) {
@@ -161,6 +164,16 @@ class Endpoint extends Outbound {
       this._depth--;
     }
     this._finished(peer);
+  }
+
+  _finishWith(result, peer) {
+    result.then(
+      () => this._finished(peer),
+      (error) => {
+        this._finished(peer);
+        this._listenerFailed(error, peer.clientId);
+      }
+    );
   }
 
   _onRequest(peer, id, type, at, heads, text, extras) {
@@ -187,17 +200,7 @@ class Endpoint extends Outbound {
     try {
       result = this._call(handler, payload, peer, context);
       if (result !== null && typeof result === 'object' && typeof result.then === 'function') {
-        peer.running.set(id, context);
-        result.then(
-          (value) => {
-            peer.running.delete(id);
-            this._respond(peer, id, value);
-          },
-          (error) => {
-            peer.running.delete(id);
-            this._fail(peer, id, error);
-          }
-        );
+        this._respondWith(result, peer, id, context);
         return;
       }
     } catch (error) {
@@ -207,6 +210,20 @@ class Endpoint extends Outbound {
       this._depth--;
     }
     this._respond(peer, id, result);
+  }
+
+  _respondWith(result, peer, id, context) {
+    peer.running.set(id, context);
+    result.then(
+      (value) => {
+        peer.running.delete(id);
+        this._respond(peer, id, value);
+      },
+      (error) => {
+        peer.running.delete(id);
+        this._fail(peer, id, error);
+      }
+    );
   }
 
   _respond(peer, id, value) {
