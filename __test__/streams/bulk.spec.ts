@@ -1,9 +1,11 @@
-// A file far larger than any buffer, both ways at once between two processes.
+// A file far larger than any buffer, both ways at once between two processes, and
+// streams as fast as they go.
 // SMARTIPC_BULK_MIB sets its size.
 import { createHash, randomFillSync } from 'crypto';
 import fs from 'fs';
 import os from 'os';
 import path from 'path';
+import { performance } from 'perf_hooks';
 import test from 'ava';
 import { failure, startChild, tempSocket } from '../support/helpers.cjs';
 import { mebibytes, rounds } from '../support/children/measure.cjs';
@@ -17,6 +19,9 @@ const GROWTH = 48 * MIB;
 const PACE = 5 * MIB;
 const PACED = 6 * MIB;
 const IN_FLIGHT = 2 * MIB;
+/** Streamed each way while requests are made, and what those may take, in milliseconds. */
+const SIZE_AT_ONCE = 100 * MIB;
+const REQUEST_P99 = 200;
 
 /** A folder in memory where there is one: the disk is not the subject. */
 function folder(t: any) {
@@ -111,3 +116,37 @@ for (const direction of directions) {
     await sent;
   });
 }
+
+test.serial(`T9: ${SIZE_AT_ONCE / MIB} MiB in either direction at once leave requests their time`, async (t) => {
+  t.timeout(PATIENCE);
+  const ends = await pair(t);
+  const { server, client } = ends;
+  server.onMessage('echo', (payload: any) => payload);
+  const piece = randomFillSync(Buffer.alloc(64 * KIB));
+  function* source() {
+    for (let left = SIZE_AT_ONCE; left > 0; left -= piece.length) yield piece;
+  }
+  const done = directions.map(async (direction) => {
+    const { receiver, send } = way(direction, ends);
+    const arrived = arrival(receiver);
+    const sent = send(source());
+    const [, readable] = await arrived;
+    let read = 0;
+    for await (const bytes of readable) read += bytes.length;
+    await sent;
+    return read;
+  });
+  let busy = true;
+  const moved = Promise.all(done).finally(() => (busy = false));
+  const times: number[] = [];
+  while (busy) {
+    const asked = performance.now();
+    t.is(await client.request('echo', times.length), times.length);
+    times.push(performance.now() - asked);
+  }
+  t.deepEqual(await moved, [SIZE_AT_ONCE, SIZE_AT_ONCE]);
+  t.true(times.length >= 20, `${times.length} requests`);
+  const p99 = times.sort((a, b) => a - b)[Math.floor(times.length * 0.99)];
+  t.true(p99 <= REQUEST_P99, `p99 ${p99.toFixed(1)} ms of ${times.length} requests`);
+  t.log(`p99 ${p99.toFixed(1)} ms of ${times.length} requests`);
+});
