@@ -82,3 +82,9 @@ test('each case has a row, and each way to run it', (t) => {
   for (const number of numbers) t.true(text.includes(`\n| ${number} | `), number);
   t.true(text.includes('| F1 | server | json | 1 held |  |  | `protocol_error` |'));
 });
+
+test('a case of which some tests were not run says why', (t) => {
+  const { results } = fromTap('ok 1 - C2: torn\nok 2 - C2: lossy\n#   not run: needs netem\n', 'loop');
+  const numbers = Object.values(groups).flatMap(({ cases }: any) => Object.keys(cases));
+  t.regex(render(groups, judge(numbers, results, new Map()), 'summary'), /^\| C2 \| .* \| held; in part not run: needs netem \|$/m);
+});

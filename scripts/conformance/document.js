@@ -48,13 +48,19 @@ function render(groups, verdicts, summary) {
     lines.push(`### ${letter}: ${title}`, '', '| case | what has to hold | outcome |', '|---|---|---|');
     for (const [number, text] of Object.entries(cases)) {
       const { outcome, reason } = verdicts.get(number);
-      lines.push(`| ${number} | ${text} | ${SYMBOLS[outcome]}${outcome === 'not run' ? `: ${reason}` : ''} |`);
+      lines.push(`| ${number} | ${text} | ${SYMBOLS[outcome]}${remark(outcome, reason)} |`);
     }
     lines.push('', '| case | role | profile | loop driver | tokio driver | core | close reasons |', '|---|---|---|---|---|---|---|');
     for (const number of Object.keys(cases)) lines.push(...rows(number, verdicts.get(number).tests));
     lines.push('');
   }
   return lines.join('\n');
+}
+
+/** Why a case was not run, or some of its tests. */
+function remark(outcome, reason) {
+  if (reason === '') return '';
+  return outcome === 'not run' ? `: ${reason}` : `; in part not run: ${reason}`;
 }
 
 function rows(number, tests) {
