@@ -264,6 +264,7 @@ class IpcServer extends Streaming {
     const stats = this._stats();
     return {
       isRunning: this._state === 'running',
+      isReachable: this._state === 'running' && stats.reachable,
       connectedClients: this._clients.size,
       totalConnections: stats.totalConnections,
       driver: this._settings.driver,

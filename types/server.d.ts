@@ -261,8 +261,14 @@ export interface IServerStartOptions {
 
 /** State and counters of a server. */
 export interface IIpcServerStats {
-  /** Whether clients can connect. */
+  /** Whether the server is started. */
   isRunning: boolean;
+  /**
+   * Whether new clients find it. False once somebody else has removed or replaced the
+   * file of its socket: those who are connected are served as before, but `stop()` and
+   * `start()` are needed for others to come.
+   */
+  isReachable: boolean;
   /** Clients connected now. */
   connectedClients: number;
   /** Clients that have connected so far, reconnects included. */

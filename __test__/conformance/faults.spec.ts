@@ -172,15 +172,24 @@ test('X14: the time of day jumps by an hour, there and back', async (t) => {
 test('X15: the socket file is deleted by somebody else', async (t) => {
   const { server, where } = await echoServer(t);
   const client = await connected(t, where);
+  t.true(server.getStats().isReachable);
   fs.unlinkSync(where.socketPath);
   t.is(await client.request('echo', 'still here'), 'still here');
   t.is((await failure(() => newClient(t, where).connect())).code, 'ENOENT');
   // Whoever looks sees it: the server serves, but where nobody can come to.
-  t.true(server.getStats().isRunning);
+  t.like(server.getStats(), { isRunning: true, isReachable: false });
   t.is(server.address(), where.socketPath);
+  // Nor is somebody else's file at the path ours.
+  fs.writeFileSync(where.socketPath, '');
+  t.false(server.getStats().isReachable);
   const gone = once(client, 'disconnect');
   await within(server.stop(), 'stop()');
   t.is((await gone)[0], 'server_stopping');
+  t.like(server.getStats(), { isRunning: false, isReachable: false });
+  // What the case says to do about it.
+  fs.unlinkSync(where.socketPath);
+  await server.start();
+  t.true(server.getStats().isReachable);
 });
 
 test('X16: paths that can not be listened on are refused at once, each in its own words', async (t) => {

@@ -31,7 +31,7 @@ async function pair(t: any, clientOptions: object = {}) {
 
 test('server stats', async (t) => {
   const { server, client } = await pair(t);
-  t.like(server.getStats(), { isRunning: true, connectedClients: 0, totalConnections: 0 });
+  t.like(server.getStats(), { isRunning: true, isReachable: true, connectedClients: 0, totalConnections: 0 });
 
   await client.connect();
   await client.request('echo', 'hello');

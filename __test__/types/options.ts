@@ -189,6 +189,7 @@ const clientStats = client.getStats();
 same<typeof serverStats.metrics, IIpcMetrics>(true);
 same<typeof clientStats.metrics, IIpcMetrics>(true);
 same<typeof serverStats.isRunning, boolean>(true);
+same<typeof serverStats.isReachable, boolean>(true);
 same<typeof clientStats.reconnectAttempts, number>(true);
 same<typeof serverStats.metrics.connectedAt, number | undefined>(true);
 same<typeof serverStats.metrics.closeReasons.replaced, number | undefined>(true);

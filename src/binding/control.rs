@@ -465,6 +465,7 @@ fn describe_stats(stats: &Stats) -> String {
         "closeReasons": closes,
         "connected": stats.connected,
         "totalConnections": stats.total_connections,
+        "reachable": stats.reachable,
         "reconnects": stats.reconnects,
         "reconnectAttempts": stats.reconnect_attempts,
         "connectedAt": stats.connected_at,

@@ -55,6 +55,8 @@ pub struct Stats {
     pub connected: u64,
     /// Registrations since the start.
     pub total_connections: u64,
+    /// Whether newcomers find us: we listen, and our socket is still at its path.
+    pub reachable: bool,
     /// Times a lost connection was won back.
     pub reconnects: u64,
     /// Attempts since the connection was lost.

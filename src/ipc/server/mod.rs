@@ -75,6 +75,17 @@ struct State {
     past: Past,
 }
 
+impl State {
+    /// Whether newcomers find us. Somebody may have removed or replaced the file.
+    fn is_reachable(&self) -> bool {
+        #[cfg(unix)]
+        if !self.guard.as_ref().is_none_or(|guard| guard.still_ours()) {
+            return false;
+        }
+        self.phase == Phase::Running
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Phase {
     #[default]
@@ -260,6 +271,7 @@ impl Server {
             total_connections: state.past.total,
             ..Stats::default()
         };
+            reachable: state.is_reachable(),
         for peer in state.peers.values().filter(|peer| !peer.is_probe) {
             peer.link.with(|session, _| {
                 stats.counters.add(session.counters());
