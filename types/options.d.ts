@@ -267,9 +267,8 @@ export interface IIpcServerOptions
    */
   allowedUids?: number[] | undefined;
   /**
-   * Group ids let in. The kernel names a peer's primary group alone; for a group that
-   * users are added to, give the socket that group and the mode 0o660 instead. Unix
-   * sockets only; on Windows the constructor throws.
+   * Group ids let in, by any group of the peer on Linux, elsewhere by its primary one.
+   * Unix sockets only; on Windows the constructor throws.
    *
    * @default the permissions of the socket decide
    */

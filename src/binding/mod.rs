@@ -22,6 +22,8 @@ mod files;
 mod mailbox;
 mod options;
 mod pack;
+#[cfg(target_os = "linux")]
+mod peer_groups;
 mod runtime;
 mod streams;
 #[cfg(unix)]

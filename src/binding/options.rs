@@ -195,6 +195,10 @@ impl TryFrom<JsServerOptions> for ServerOptions {
         set(&mut options.socket_mode, js.socket_mode);
         options.allowed_uids = js.allowed_uids;
         options.allowed_gids = js.allowed_gids;
+        #[cfg(target_os = "linux")]
+        {
+            options.groups_of = Some(super::peer_groups::of);
+        }
         options.tls = js.common.tls.map(JsTlsOptions::server).transpose()?;
         Ok(options)
     }

@@ -1,5 +1,7 @@
 //! Options of connections, servers and clients. A default exists only here.
 
+#[cfg(unix)]
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use super::backlog::Backlog;
@@ -188,6 +190,10 @@ pub struct ServerOptions {
     pub allowed_uids: Option<Vec<u32>>,
     /// Groups let in.
     pub allowed_gids: Option<Vec<u32>>,
+    /// The groups of a peer beside its primary one. No safe crate asks the kernel for
+    /// them, and this one has no unsafe code; without it only the primary one counts.
+    #[cfg(unix)]
+    pub groups_of: Option<fn(BorrowedFd<'_>) -> Vec<u32>>,
     /// Disable Nagle's algorithm. TCP only.
     pub no_delay: bool,
     /// Encrypt connections. TCP only.
@@ -209,6 +215,8 @@ impl ServerOptions {
             socket_mode: 0o600,
             allowed_uids: None,
             allowed_gids: None,
+            #[cfg(unix)]
+            groups_of: None,
             no_delay: true,
             tls: None,
             hub: false,

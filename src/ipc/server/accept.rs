@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::{Inner, Peer};
+use super::{policy, Inner, Peer};
 use crate::ipc::bug;
 use crate::ipc::close::CloseReason;
 use crate::ipc::driver;
@@ -127,6 +127,7 @@ impl Inner {
 
     fn welcome(self: &Arc<Self>, stream: Stream) {
         let credentials = stream.credentials();
+        let in_allowed_group = policy::is_in_allowed_group(&self.options, &stream);
         let session = Session::server(self.config.clone(), self.wall, now());
         let link = Link::new(session, stream);
         let conn = {
@@ -144,6 +145,7 @@ impl Inner {
                 link: link.clone(),
                 since: now(),
                 credentials,
+                in_allowed_group,
                 client: None,
                 welcome: None,
                 is_probe: false,

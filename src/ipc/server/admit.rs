@@ -105,7 +105,12 @@ impl Inner {
                 "the server is stopping",
             ));
         }
-        policy::check(&self.options, registration, peer.credentials)?;
+        policy::check(
+            &self.options,
+            registration,
+            peer.credentials,
+            peer.in_allowed_group,
+        )?;
         let metadata = registration
             .metadata
             .as_ref()

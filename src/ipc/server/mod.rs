@@ -100,6 +100,8 @@ struct Peer {
     link: Arc<Link>,
     since: Instant,
     credentials: Credentials,
+    /// By a group that is not its primary one.
+    in_allowed_group: bool,
     client: Option<Registered>,
     /// The answer that the client gets once our owner knows of it.
     welcome: Option<(Welcome, Option<Protocol>)>,
@@ -269,9 +271,9 @@ impl Server {
             closes: state.past.closes.clone(),
             connected: state.clients.len() as u64,
             total_connections: state.past.total,
+            reachable: state.is_reachable(),
             ..Stats::default()
         };
-            reachable: state.is_reachable(),
         for peer in state.peers.values().filter(|peer| !peer.is_probe) {
             peer.link.with(|session, _| {
                 stats.counters.add(session.counters());

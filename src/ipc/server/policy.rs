@@ -3,9 +3,10 @@
 use subtle::ConstantTimeEq;
 
 use crate::ipc::close::CloseReason;
+use crate::ipc::endpoint::Address;
 use crate::ipc::frame::{Registration, VERSION};
 use crate::ipc::options::{ServerOptions, MAX_NAME};
-use crate::ipc::transport::Credentials;
+use crate::ipc::transport::{Credentials, Stream};
 
 /// Why somebody is not let in.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,8 +29,9 @@ pub(super) fn check(
     options: &ServerOptions,
     registration: &Registration,
     peer: Credentials,
+    in_allowed_group: bool,
 ) -> Result<(), Denied> {
-    if !user_allowed(options, peer) {
+    if !in_allowed_group && !user_allowed(options, peer) {
         return Err(Denied::new(
             CloseReason::Unauthorized,
             "unauthorized: this user is not let in",
@@ -68,8 +70,9 @@ pub(super) fn check(
 /// Decided on user and group only: a process id can be reused.
 fn user_allowed(options: &ServerOptions, peer: Credentials) -> bool {
     let (Some(uid), Some(gid)) = (peer.uid, peer.gid) else {
-        // TCP knows no users, token and TLS are for it; a pipe is its user's.
-        return true;
+        // TCP knows no users, token and TLS are for it; a pipe is its user's. Of a
+        // Unix socket's peer the kernel may know no more once it has gone.
+        return !cfg!(unix) || !matches!(options.address, Address::Path(_));
     };
     if options.allowed_uids.is_some() || options.allowed_gids.is_some() {
         let listed =
@@ -84,6 +87,18 @@ fn user_allowed(options: &ServerOptions, peer: Credentials) -> bool {
     }
     #[cfg(not(unix))]
     true
+}
+
+/// Whether one of a peer's groups, beside its primary one, is among those let in.
+pub(super) fn is_in_allowed_group(options: &ServerOptions, stream: &Stream) -> bool {
+    #[cfg(unix)]
+    if let (Some(allowed), Some(groups_of)) = (&options.allowed_gids, options.groups_of) {
+        return stream
+            .unix()
+            .is_some_and(|socket| groups_of(socket).iter().any(|gid| allowed.contains(gid)));
+    }
+    let _ = (options, stream);
+    false
 }
 
 /// The user that a quota counts for: another one than ours and root.
@@ -109,7 +124,6 @@ pub(super) fn owns_the_path(peer: Credentials) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipc::endpoint::Address;
 
     fn registration(token: Option<&str>) -> Registration {
         Registration {
@@ -128,16 +142,23 @@ mod tests {
         ServerOptions::new(Address::Path("/x".into()))
     }
 
+    fn tcp() -> ServerOptions {
+        ServerOptions::new(Address::Tcp {
+            host: "localhost".to_owned(),
+            port: 0,
+        })
+    }
+
     #[test]
     fn a_token_is_required_once_set() {
-        let mut options = options();
+        let mut options = tcp();
         let nobody = Credentials::default();
-        assert!(check(&options, &registration(None), nobody).is_ok());
+        assert!(check(&options, &registration(None), nobody, false).is_ok());
         options.auth_token = Some("secret".to_owned());
-        assert!(check(&options, &registration(Some("secret")), nobody).is_ok());
+        assert!(check(&options, &registration(Some("secret")), nobody, false).is_ok());
         let shown = ["Secret", "secre", "secrets", "", "secretsecret"];
         for wrong in shown.map(Some).into_iter().chain([None]) {
-            let denied = check(&options, &registration(wrong), nobody).unwrap_err();
+            let denied = check(&options, &registration(wrong), nobody, false).unwrap_err();
             assert_eq!(denied.reason, CloseReason::Unauthorized);
             assert!(!denied.text.contains("ecret"), "{}", denied.text);
         }
@@ -162,5 +183,19 @@ mod tests {
         assert!(!user_allowed(&options, peer(own, 1)));
         options.allowed_gids = Some(vec![7]);
         assert!(user_allowed(&options, peer(own, 7)));
+        // By another group than the primary one.
+        let check = |member| check(&options, &registration(None), peer(own, 1), member);
+        assert!(check(true).is_ok());
+        assert_eq!(check(false).unwrap_err().reason, CloseReason::Unauthorized);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn whom_the_kernel_does_not_know_gets_in_over_tcp_alone() {
+        let nobody = Credentials::default();
+        assert!(user_allowed(&tcp(), nobody));
+        let mut options = options();
+        options.socket_mode = 0o666;
+        assert!(!user_allowed(&options, nobody));
     }
 }

@@ -245,6 +245,15 @@ impl Stream {
         }
     }
 
+    /// A Unix socket that tokio has not let go.
+    #[cfg(unix)]
+    pub fn unix(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Stream::Unix(stream) => Some(stream.as_fd()),
+            _ => None,
+        }
+    }
+
     /// Who is on the other end; nothing is known over TCP.
     pub fn credentials(&self) -> Credentials {
         match self {
