@@ -127,10 +127,12 @@ function linkAlias() {
   log(`linked ${ALIAS} to this checkout`);
 }
 
-/** Builds the addon and puts it beside native.js; returns its path. */
-function buildAddon(tools) {
-  log('cargo rustc --release');
-  const args = ['rustc', '--release', ...ADDON_ONLY, '--message-format=json-render-diagnostics'];
+/** Builds the addon and puts it beside native.js, or where it is wanted; returns its path. */
+function buildAddon(tools, options) {
+  const { flags = ['--release'], target = path.join(root, `smartipc-native.${platformName()}.node`) } = options || {};
+  const title = ['cargo rustc', ...flags].join(' ');
+  log(title);
+  const args = ['rustc', ...flags, ...ADDON_ONLY, '--message-format=json-render-diagnostics'];
   const result = spawnSync('cargo', args, {
     cwd: root,
     env: cargoEnv(tools),
@@ -139,12 +141,11 @@ function buildAddon(tools) {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   if (result.error) throw new SetupError(`cargo could not be run: ${result.error.message}`);
-  if (result.status !== 0) throw new SetupError(`cargo rustc --release failed (${ending(result)}).`);
+  if (result.status !== 0) throw new SetupError(`${title} failed (${ending(result)}).`);
 
   // Cargo names the file itself, so every way to move the target folder works.
   const built = builtLibrary(result.stdout);
-  if (!built) throw new SetupError(`cargo rustc --release made no dynamic library of ${CRATE}.`);
-  const target = path.join(root, `smartipc-native.${platformName()}.node`);
+  if (!built) throw new SetupError(`${title} made no dynamic library of ${CRATE}.`);
   log(replaceFile(built, target) ? `wrote ${path.basename(target)}` : `${path.basename(target)} is up to date`);
   return target;
 }

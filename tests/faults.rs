@@ -33,9 +33,9 @@ fn alone() -> impl Drop {
     Turn(TURN.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-fn bug_at(place: &'static str) {
+fn bug_at(place: &str) {
     set(Some(Plan {
-        bug_at: Some(place),
+        bug_at: Some(place.to_owned()),
         ..Plan::default()
     }));
 }

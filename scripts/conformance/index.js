@@ -33,7 +33,7 @@ runMain(async () => {
   const tokio = await ava(files.filter(onTokio), { SMARTIPC_DRIVER: 'tokio' });
   const filters = numbers.map((number) => `${number.toLowerCase()}_`);
   const cargo = await run('cargo', ['test', '--no-default-features', '--features', 'faults', '--no-fail-fast', '--', '--show-output', ...filters], cargoEnv(tools));
-  const programs = await runPrograms(soak, run);
+  const programs = await runPrograms(numbers, soak, run);
 
   const taps = [fromTap(loop.output, process.platform === 'win32' ? 'tokio' : 'loop'), fromTap(tokio.output, 'tokio')];
   const page = fs.readFileSync(PAGE, 'utf8');

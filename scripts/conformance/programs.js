@@ -1,14 +1,15 @@
 'use strict';
 
-// Cases that a program shows by its exit code, for they take minutes or a build
-// of their own: run with --soak.
+// Cases that a program shows by its exit code, for they take a build of their own
+// or minutes. The latter are run with --soak.
 
 const LATER = 'takes minutes: npm run conformance -- --soak';
 /** K3: what is done over and over, a minute each. */
 const FEATURES = ['request', 'publish', 'stream', 'connect'];
 
-/** @type {{ numbers: string[], title: string, args: string[] }[]} run by node, in the repository */
+/** @type {{ numbers: string[], title: string, args: string[], short?: boolean }[]} run by node, in the repository */
 const PROGRAMS = [
+  { numbers: ['N15'], title: 'bugs at places of choice, in an addon that has them', args: ['scripts/faults.js'], short: true },
   {
     numbers: ['K1', 'K2'],
     title: 'ten minutes of mixed traffic, kills and halts inside 256 MiB',
@@ -24,18 +25,19 @@ const PROGRAMS = [
 ];
 
 /**
- * Runs those that were asked for; the others are not run.
+ * Runs the short ones of these cases and, of the others, those that were asked for.
  *
- * @param {string[]} wanted numbers of cases
+ * @param {string[]} cases their numbers
+ * @param {string[]} wanted those of which the long ones are run
  * @param {(file: string, args: string[], env: NodeJS.ProcessEnv) => Promise<{ status: number, output: string }>} run
  * @returns {Promise<import('./results.js').Result[]>}
  */
-async function runPrograms(wanted, run) {
+async function runPrograms(cases, wanted, run) {
   const results = [];
-  for (const { numbers, title, args } of PROGRAMS) {
+  for (const { numbers, title, args, short } of PROGRAMS) {
     const result = { numbers, title, role: '', profile: '', driver: 'loop', outcome: /** @type {any} */ ('not run'), reason: LATER, closes: [] };
     results.push(result);
-    if (!numbers.some((number) => wanted.includes(number))) continue;
+    if (!numbers.some((number) => (short ? cases : wanted).includes(number))) continue;
     const { status, output } = await run(process.execPath, args, process.env);
     const missing = /^NOT RUN: (.*)$/m.exec(output);
     if (missing) result.reason = missing[1];

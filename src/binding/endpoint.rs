@@ -63,6 +63,18 @@ impl Handle {
         }
     }
 
+    /// The same where nobody could be told of a bug: it ends the connection.
+    pub(super) fn safely_with(&self, conn: ConnId, call: impl FnOnce(&mut Session, Instant)) {
+        if bug::contain(|| self.with(conn, call)).is_err() {
+            self.fall(conn);
+        }
+    }
+
+    /// Ends a connection because of a bug; its driver tells.
+    pub(super) fn fall(&self, conn: ConnId) {
+        let _ = bug::contain(|| self.with(conn, |session, _| session.fall()));
+    }
+
     /// The link of a connection, if it is still there, and where its files are read
     /// and written.
     pub(super) fn link(&self, conn: ConnId) -> Option<(Arc<Link>, tokio::runtime::Handle)> {

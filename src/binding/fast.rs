@@ -22,8 +22,9 @@ use super::value::{self, Arguments, JsPayload};
 use crate::ipc::bug;
 use crate::ipc::client::{Call, Taken};
 use crate::ipc::error::{Error, ErrorCode};
+use crate::ipc::faults;
 use crate::ipc::frame::{Body, Encoding};
-use crate::ipc::proto::Sent;
+use crate::ipc::proto::{Sent, Session};
 
 /// Status numbers that calls return; errors are returned as JSON text.
 pub(super) const ACCEPTED: u32 = 0;
@@ -71,6 +72,16 @@ pub(super) fn register(env: &Env, exports: &Object<'_>) -> Result<()> {
 /// The body of a callback with at most `N` arguments.
 pub(super) trait Callback {
     fn call(args: &Arguments<9>) -> sys::napi_value;
+
+    /// What JavaScript gets if a bug was in the way. The connection counts it.
+    fn failed(args: &Arguments<9>, error: &Error) -> sys::napi_value {
+        let _ = bug::contain(|| {
+            let endpoint = endpoint::get(args.u32(0))?;
+            let count = |session: &mut Session, _| session.count_error();
+            endpoint.handle.with(args.u32(1), count).ok()
+        });
+        failure(args.env, error)
+    }
 }
 
 unsafe extern "C" fn enter<C: Callback>(
@@ -79,7 +90,7 @@ unsafe extern "C" fn enter<C: Callback>(
 ) -> sys::napi_value {
     // SAFETY: Node-API called us with them.
     let args = unsafe { Arguments::of(env, info) };
-    bug::contain(|| C::call(&args)).unwrap_or_else(|error| failure(env, &error))
+    bug::contain(|| C::call(&args)).unwrap_or_else(|error| C::failed(&args, &error))
 }
 
 fn failure(env: sys::napi_env, error: &Error) -> sys::napi_value {
@@ -98,6 +109,7 @@ struct PayloadAt {
 }
 
 fn body(args: &Arguments<9>, at: PayloadAt, headers: Option<usize>) -> Body<JsPayload> {
+    faults::bug("call");
     let encoding = u8::try_from(args.u32(at.encoding))
         .ok()
         .and_then(Encoding::from_number);
@@ -335,9 +347,10 @@ mod finished {
         fn call(args: &Arguments<9>) -> sys::napi_value {
             if let Some(endpoint) = endpoint::get(args.u32(0)) {
                 let messages = args.u32(2).into();
-                let _ = endpoint
+                let conn = args.u32(1);
+                endpoint
                     .handle
-                    .with(args.u32(1), |session, now| session.finished(messages, now));
+                    .safely_with(conn, |session, now| session.finished(messages, now));
             }
             value::undefined(args.env)
         }
@@ -388,6 +401,11 @@ mod drain {
             mailbox.give_back(batch);
             mail
         }
+
+        // A text would be taken for that of a batch.
+        fn failed(args: &Arguments<9>, _: &Error) -> sys::napi_value {
+            value::undefined(args.env)
+        }
     }
 
     fn contents(env: sys::napi_env, batch: &Batch) -> sys::napi_value {
@@ -409,27 +427,33 @@ mod drain {
 
     /// Gives bytes back, lets clients in that JavaScript is about to hear of,
     /// and gives the signs of life that peers wait for: that this thread has
-    /// come here is what they ask. What to add to a status is returned.
+    /// come here is what they ask. What to add to a status is returned. A bug on
+    /// the way costs its connection, never the batch: answers are in it.
     fn settle_accounts(batch: &Batch) -> u32 {
         let Some(endpoint) = endpoint::get(batch.endpoint) else {
             return 0;
         };
         endpoint.note(Traffic::Came);
         for (conn, bytes) in &batch.taken {
-            let _ = endpoint
-                .handle
-                .with(*conn, |session, now| session.taken(*bytes, now));
+            endpoint.handle.safely_with(*conn, |session, now| {
+                faults::bug("taken");
+                session.taken(*bytes, now);
+            });
         }
         if let Handle::Server(server) = &endpoint.handle {
-            batch.arrivals.iter().for_each(|conn| server.let_in(*conn));
+            for conn in &batch.arrivals {
+                if bug::contain(|| server.let_in(*conn)).is_err() {
+                    endpoint.handle.fall(*conn);
+                }
+            }
         }
         for conn in &batch.pings {
-            let _ = endpoint
+            endpoint
                 .handle
-                .with(*conn, |session, now| session.pong(now));
+                .safely_with(*conn, |session, now| session.pong(now));
         }
         if !batch.pings.is_empty() {
-            endpoint.handle.flush();
+            let _ = bug::contain(|| endpoint.handle.flush());
         }
         // Bytes given back may be credit, which has to reach the peer.
         if batch.taken.is_empty() {

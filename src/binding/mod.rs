@@ -40,6 +40,18 @@ pub fn init(exports: Object<'_>, env: Env) -> Result<()> {
     fast::register(&env, &exports)
 }
 
+/// Has the next visit to a place panic: see [`crate::ipc::faults`]. For tests only.
+#[cfg(feature = "faults")]
+#[napi(catch_unwind)]
+pub fn inject_bug(place: String) {
+    use crate::ipc::faults::{set, Plan};
+
+    set(Some(Plan {
+        bug_at: Some(place),
+        ..Plan::default()
+    }));
+}
+
 /// The version of this binary, to be compared with that of the JavaScript.
 #[napi(catch_unwind)]
 pub fn version() -> &'static str {

@@ -101,7 +101,7 @@ mod enabled {
         /// The errno of the next write.
         pub write_error: Option<i32>,
         /// Where the next panic is, once.
-        pub bug_at: Option<&'static str>,
+        pub bug_at: Option<String>,
         /// Makes the sequence repeatable; print it when a test fails.
         pub seed: u64,
     }

@@ -18,7 +18,6 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::bug;
 use super::close::CloseReason;
 use super::poller::{LinkKey, Poller};
 use super::proto::{Event, Session};
@@ -333,10 +332,7 @@ impl Link {
 
     /// Ends the connection because of a bug; its driver tells.
     pub(super) fn fall(&self) {
-        self.with(|session, _| {
-            session.count_error();
-            session.close(CloseReason::InternalError, bug::TEXT);
-        });
+        self.with(|session, _| session.fall());
     }
 
     /// Closes the socket.

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Phase, Role, Session};
+use crate::ipc::bug;
 use crate::ipc::close::CloseReason;
 use crate::ipc::error::Origin;
 use crate::ipc::proto::event::Event;
@@ -49,6 +50,12 @@ impl Session {
             self.say_goodbye(reason, message, now);
         }
         self.close(reason, message);
+    }
+
+    /// Ends the connection because of a bug.
+    pub(crate) fn fall(&mut self) {
+        self.count_error();
+        self.close(CloseReason::InternalError, bug::TEXT);
     }
 
     /// Ends the connection: settles everything and reports the reason, once.
