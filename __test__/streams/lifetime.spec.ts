@@ -24,7 +24,8 @@ const closing: Record<string, (ends: any) => Promise<void>> = {
 };
 
 for (const [name, close] of Object.entries(closing)) {
-  bothWays(test, `a stream that finishes during ${name} arrives whole`, async (t, { receiver, send }, ends) => {
+  // Serial: the grace of stop() is not for other tests to use up.
+  bothWays(test.serial, `a stream that finishes during ${name} arrives whole`, async (t, { receiver, send }, ends) => {
     const bytes = noise(6 * MIB);
     const arrived = arrival(receiver);
     const go = deferred();
