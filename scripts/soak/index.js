@@ -213,11 +213,13 @@ function minima(samples) {
   const minutes = new Map();
   for (const sample of samples) {
     const minute = Math.floor(sample.at);
-    const least = minutes.get(minute) || { at: minute };
+    const least = minutes.get(minute) || { at: minute, looks: 0 };
     for (const key of Object.keys(LIMITS)) least[key] = Math.min(sample[key], key in least ? least[key] : Infinity);
-    minutes.set(minute, least);
+    minutes.set(minute, { ...least, looks: least.looks + 1 });
   }
-  return [...minutes.values()];
+  // The least of a single look, at the end of the last minute, is no least.
+  const all = [...minutes.values()];
+  return all.filter(({ looks }) => all.length < LONG_ENOUGH / 2 || looks >= 30_000 / SAMPLE_EVERY);
 }
 
 /** Of the straight line through the points, by least squares. */
