@@ -8,7 +8,7 @@
 //! - Each request settles once; each end is told of its close once.
 //! - Nobody spins: a driver is polled a bounded number of times.
 //!
-//! Input: a byte for the faults of the sockets, then steps.
+//! Input: a byte for the faults of the sockets, then steps, of a byte or two.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,7 +16,6 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use smartipc_native::ipc::driver;
 use smartipc_native::ipc::faults::{self, Plan};
@@ -36,18 +35,45 @@ const SOON: Duration = Duration::from_secs(4);
 /// Longer than any deadline of a connection.
 const LONG: Duration = Duration::from_secs(3600);
 
-#[derive(Arbitrary, Clone, Copy, Debug)]
+/// Steps of one input, and how many of its messages may be large: those leave in
+/// pieces of some bytes, a system call each.
+const MOST: usize = 60;
+const MOST_LARGE: usize = 4;
+
+#[derive(Clone, Copy, Debug)]
 enum Step {
     Request(bool, u8),
-    Message(bool, u16),
+    Message(bool, usize),
     /// The wire carries this many bytes in one direction.
-    Carry(bool, u16),
-    Wait(u16),
+    Carry(bool, usize),
+    Wait(u64),
     /// One direction of the wire ends.
     Finish(bool),
     /// The wire is gone; what is in it is lost.
     Cut,
     Leave(bool),
+}
+
+impl Step {
+    /// Most steps are such that everything has to arrive in the end.
+    fn of(bytes: &mut impl Iterator<Item = u8>) -> Option<Self> {
+        let head = bytes.next()?;
+        let to_server = head & 0x80 != 0;
+        let size = usize::from(head >> 4 & 7);
+        Some(match head & 15 {
+            0..4 => Step::Request(to_server, bytes.next()?),
+            4..8 => Step::Message(to_server, size * 10),
+            8 => Step::Message(to_server, size * 100 + usize::from(bytes.next()?) * 32),
+            9..13 => Step::Carry(to_server, usize::from(bytes.next()?) * (1 + size * size)),
+            13 | 14 => Step::Wait(u64::from(bytes.next()?) << size),
+            _ => match bytes.next()? {
+                0..32 => Step::Finish(to_server),
+                32..64 => Step::Leave(to_server),
+                64..80 => Step::Cut,
+                _ => Step::Wait(0),
+            },
+        })
+    }
 }
 
 /// One end of the connection, and what its owner knows.
@@ -69,9 +95,16 @@ struct Told {
 
 pub fn run(data: &[u8]) {
     let [head, rest @ ..] = data else { return };
+    let mut bytes = rest.iter().copied();
+    let mut large = MOST_LARGE;
     let mut steps = Vec::new();
-    let mut u = Unstructured::new(rest);
-    while let (true, Ok(step)) = (steps.len() < 100 && !u.is_empty(), Step::arbitrary(&mut u)) {
+    while let (true, Some(step)) = (steps.len() < MOST, Step::of(&mut bytes)) {
+        if matches!(step, Step::Message(_, 1000..)) {
+            if large == 0 {
+                continue;
+            }
+            large -= 1;
+        }
         steps.push(step);
     }
     faults::set(Some(Plan {
@@ -117,9 +150,9 @@ async fn live(steps: &[Step]) {
                 } else {
                     (&mut down, &mut up)
                 };
-                carry(from, to, most.into()).await;
+                carry(from, to, most).await;
             }
-            Step::Wait(millis) => tokio::time::sleep(Duration::from_millis(millis.into())).await,
+            Step::Wait(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,
             Step::Finish(to_server) => {
                 whole = false;
                 let to = if to_server { &mut down } else { &mut up };
@@ -134,7 +167,7 @@ async fn live(steps: &[Step]) {
                 ends[usize::from(server)].link.leave(CloseReason::Local, "");
             }
             Step::Request(server, size) => ends[usize::from(server)].request(size),
-            Step::Message(server, size) => ends[usize::from(server)].message(size.into()),
+            Step::Message(server, size) => ends[usize::from(server)].message(size),
         }
         // Both ends get to do what they can, without the clock moving.
         for _ in 0..4 {

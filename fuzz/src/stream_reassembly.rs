@@ -6,44 +6,32 @@
 //! - What a reader has not taken never exceeds the window, nor do its grants.
 //! - What this side sends never exceeds what the peer has granted.
 //!
-//! Input: a byte for role and profile, then operations.
+//! Input: a byte for role, profile and size of things, then operations: see `ops`.
+
+mod ops;
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
-use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use smartipc_native::ipc::frame::{Body, Failure, Frame, Id, Profile};
 use smartipc_native::ipc::options::{Limits, SessionConfig, MAX_NAME};
 use smartipc_native::ipc::proto::{Event, Read, Role};
 use smartipc_native::ipc::CloseReason;
 
+use self::ops::Op;
 use crate::peer::Peer;
 
-/// Of one incoming stream; small, so that it is reached.
-const WINDOW: u32 = 40;
+/// Units that an incoming stream may be ahead; few, so that it is reached.
+const WINDOW: u64 = 40;
+/// Bytes of a unit where things are large: one chunk is long enough to be kept as
+/// it is, or is put together with others.
+const LARGE: u64 = 1024;
 /// Streams at one time, in each direction.
 const LIMIT: usize = 3;
 /// Operations of one input: fewer than the streams that a peer may open and give
-/// up before it is closed for that.
-const MOST: usize = 500;
-
-#[derive(Arbitrary, Debug)]
-enum Op {
-    Open(u8),
-    Data(u8, u8),
-    End(u8),
-    Error(u8),
-    Read(u8),
-    Finish(u8),
-    Refuse(u8),
-    OpenOwn(u8),
-    Write(u8, u8),
-    EndOwn(u8),
-    Abort(u8),
-    Credit(u8, u16),
-    Cancel(u8),
-    Done(u8),
-}
+/// up before it is closed for that. With large things they cost more.
+const MOST: [usize; 2] = [200, 60];
 
 /// A stream of the peer.
 #[derive(Default)]
@@ -54,6 +42,17 @@ struct In {
     granted: u64,
     ended: bool,
     failed: bool,
+}
+
+impl In {
+    /// Bytes that the peer may send.
+    fn room(&self) -> u64 {
+        if self.ended {
+            0
+        } else {
+            self.granted - self.sent
+        }
+    }
 }
 
 /// A stream of this side.
@@ -77,13 +76,15 @@ pub fn run(data: &[u8]) {
     } else {
         Profile::Json
     };
-    let mut table = Table::new(role, profile);
-    let mut u = Unstructured::new(rest);
-    for _ in 0..MOST {
-        let (false, Ok(op)) = (u.is_empty(), Op::arbitrary(&mut u)) else {
+    // As base64, nearly all of the time would go into that.
+    let large = head & 4 != 0 && profile == Profile::Binary;
+    let mut table = Table::new(role, profile, if large { LARGE } else { 1 });
+    let mut bytes = rest.iter().copied();
+    for _ in 0..MOST[usize::from(large)] {
+        let Some(op) = table.next_op(&mut bytes) else {
             break;
         };
-        if !table.run(&op) {
+        if op.is_some_and(|op| !table.run(&op)) {
             break;
         }
     }
@@ -92,17 +93,22 @@ pub fn run(data: &[u8]) {
 
 struct Table {
     peer: Peer,
+    /// Bytes of a unit.
+    unit: u64,
     incoming: BTreeMap<u32, In>,
     outgoing: BTreeMap<u32, Out>,
     /// Streams that the session has refused since the last look.
     refused: usize,
+    /// The stream of the last operation.
+    last: u32,
 }
 
 impl Table {
-    fn new(role: Role, profile: Profile) -> Self {
+    fn new(role: Role, profile: Profile, unit: u64) -> Self {
+        let window = (WINDOW * unit) as u32;
         let limits = Limits {
             streams: LIMIT,
-            stream_window: WINDOW,
+            stream_window: window,
             ..Limits::default()
         };
         let mut config = SessionConfig {
@@ -112,22 +118,28 @@ impl Table {
         };
         config.heartbeat.enabled = false;
         Self {
-            peer: Peer::opened(role, profile, config, WINDOW),
+            peer: Peer::opened(role, profile, config, window),
+            unit,
             incoming: BTreeMap::new(),
             outgoing: BTreeMap::new(),
             refused: 0,
+            last: 1,
         }
+    }
+
+    fn window(&self) -> u64 {
+        WINDOW * self.unit
     }
 
     /// False once the connection is over.
     fn run(&mut self, op: &Op) -> bool {
         let rule_broken = match *op {
-            Op::Open(id) => self.open(number(id)),
-            Op::Data(id, size) => self.data(number(id), u64::from(size) + 1),
-            Op::End(id) => self.end(number(id)),
-            Op::Error(id) => self.error(number(id)),
-            Op::Credit(id, bytes) => self.credit(number(id), bytes.into()),
-            Op::Cancel(id) | Op::Done(id) => self.over(number(id), matches!(op, Op::Done(_))),
+            Op::Open(id) => self.open(id),
+            Op::Data(id, size) => self.data(id, size),
+            Op::End(id) => self.end(id),
+            Op::Error(id) => self.error(id),
+            Op::Credit(id, bytes) => self.credit(id, bytes),
+            Op::Cancel(id) | Op::Done(id) => self.over(id, matches!(op, Op::Done(_))),
             _ => {
                 self.own(op);
                 false
@@ -171,7 +183,7 @@ impl Table {
         assert_eq!(*told, name);
         let stream = In {
             local: *local,
-            granted: WINDOW.into(),
+            granted: self.window(),
             ..In::default()
         };
         self.incoming.insert(id, stream);
@@ -180,10 +192,9 @@ impl Table {
 
     fn data(&mut self, id: u32, size: u64) -> bool {
         let sent = self.incoming.get(&id).map_or(0, |it| it.sent);
-        let data = (sent..sent + size).map(|at| byte(id, at)).collect();
         self.peer.say(&Frame::StreamData {
             id: Id::Number(id),
-            data,
+            data: part(id, sent, size),
         });
         let Some(it) = self.incoming.get_mut(&id).filter(|it| !it.failed) else {
             return false;
@@ -249,60 +260,51 @@ impl Table {
 
     /// What this side's owner does.
     fn own(&mut self, op: &Op) {
-        let now = self.peer.now;
+        let (now, window) = (self.peer.now, self.window());
+        let chunk = 7 * self.unit as usize;
         let session = &mut self.peer.session;
         match *op {
-            Op::Read(id) => self.read(number(id)),
+            Op::Read(id) => self.read(id),
             Op::Finish(id) => {
                 let all_read = |it: &&mut In| it.ended && it.read == it.sent && !it.failed;
-                if let Some(it) = self.incoming.get_mut(&number(id)).filter(all_read) {
+                if let Some(it) = self.incoming.get_mut(&id).filter(all_read) {
                     session.finish_stream(it.local, now);
-                    self.incoming.remove(&number(id));
+                    self.incoming.remove(&id);
                 }
             }
             Op::Refuse(id) => {
-                if let Some(it) = self.incoming.remove(&number(id)) {
+                if let Some(it) = self.incoming.remove(&id) {
                     session.cancel_stream(it.local, Failure::default(), now);
                 }
             }
             Op::OpenOwn(id) => {
-                let id = number(id);
-                let opened =
-                    session.open_stream(id, Bytes::from(format!("o{id}")), Body::none(), 7, now);
+                let name = Bytes::from(format!("o{id}"));
+                let opened = session.open_stream(id, name, Body::none(), chunk, now);
                 let room = self.outgoing.len() < LIMIT && !self.outgoing.contains_key(&id);
                 assert_eq!(opened.is_ok(), room);
                 if room {
-                    self.outgoing.insert(
-                        id,
-                        Out {
-                            limit: WINDOW.into(),
-                            ..Out::default()
-                        },
-                    );
+                    let stream = Out {
+                        limit: window,
+                        ..Out::default()
+                    };
+                    self.outgoing.insert(id, stream);
                 }
             }
             Op::Write(id, size) => {
-                let id = number(id);
                 if let Some(it) = self.outgoing.get_mut(&id).filter(|it| !it.ended) {
-                    let data = (0..size.into())
-                        .map(|at| byte(id, it.written + at))
-                        .collect();
-                    it.written += u64::from(size);
-                    session.write_stream(id, data, now);
+                    session.write_stream(id, part(id, it.written, size), now);
+                    it.written += size;
                 }
             }
             Op::EndOwn(id) => {
-                if let Some(it) = self.outgoing.get_mut(&number(id)) {
+                if let Some(it) = self.outgoing.get_mut(&id) {
                     it.ended = true;
-                    session.end_stream(number(id), now);
+                    session.end_stream(id, now);
                 }
             }
             Op::Abort(id) => {
-                let known = self.outgoing.remove(&number(id)).is_some();
-                assert_eq!(
-                    session.abort_stream(number(id), Failure::default(), now),
-                    known
-                );
+                let known = self.outgoing.remove(&id).is_some();
+                assert_eq!(session.abort_stream(id, Failure::default(), now), known);
             }
             _ => {}
         }
@@ -315,10 +317,9 @@ impl Table {
         match self.peer.session.read_stream(it.local, self.peer.now) {
             Read::Data(data) => {
                 assert!(!data.is_empty() && !it.failed);
-                for got in &data {
-                    assert_eq!(*got, byte(id, it.read), "byte {}", it.read);
-                    it.read += 1;
-                }
+                let expected = part(id, it.read, data.len() as u64);
+                assert!(data == expected, "not the bytes from {} on", it.read);
+                it.read += data.len() as u64;
                 assert!(it.read <= it.sent);
             }
             Read::Nothing => assert!(it.read == it.sent && !it.ended && !it.failed),
@@ -330,6 +331,7 @@ impl Table {
 
     /// What the session says, and what it holds.
     fn look(&mut self) {
+        let window = self.window();
         for frame in self.peer.listen() {
             match frame {
                 Frame::StreamCredit { id, bytes } => {
@@ -338,7 +340,7 @@ impl Table {
                         .get_mut(&told(&id))
                         .expect("credit for a stream that is there");
                     assert!(
-                        bytes > it.granted && bytes <= it.read + u64::from(WINDOW),
+                        bytes > it.granted && bytes <= it.read + window,
                         "a grant of {bytes}"
                     );
                     it.granted = bytes;
@@ -349,10 +351,9 @@ impl Table {
                     let Some(it) = self.outgoing.get_mut(&id) else {
                         continue;
                     };
-                    for got in &data {
-                        assert_eq!(*got, byte(id, it.sent));
-                        it.sent += 1;
-                    }
+                    let expected = part(id, it.sent, data.len() as u64);
+                    assert!(data == expected, "not the bytes from {} on", it.sent);
+                    it.sent += data.len() as u64;
                     assert!(
                         it.sent <= it.limit && it.sent <= it.written,
                         "more than was granted"
@@ -394,11 +395,6 @@ impl Table {
     }
 }
 
-/// Few streams, so that they meet; one more than are allowed.
-fn number(id: u8) -> u32 {
-    u32::from(id % 5) + 1
-}
-
 fn told(id: &Id) -> u32 {
     match id {
         Id::Number(number) => *number,
@@ -406,6 +402,15 @@ fn told(id: &Id) -> u32 {
     }
 }
 
-fn byte(id: u32, at: u64) -> u8 {
-    (u64::from(id) * 7 + at) as u8
+/// Bytes of a stream, from `at` on: no two parts of it look alike nearby, and no
+/// two streams do. Cut from one text, for making each byte anew would take most
+/// of the time.
+fn part(id: u32, at: u64, size: u64) -> Bytes {
+    static TEXT: OnceLock<Bytes> = OnceLock::new();
+    let text = TEXT.get_or_init(|| (0..4 * PERIOD).map(|at| (at + at / 251) as u8).collect());
+    let at = (u64::from(id) * 7 + at) % PERIOD;
+    text.slice(at as usize..(at + size) as usize)
 }
+
+/// After so many bytes the text begins anew.
+const PERIOD: u64 = 251 * 256;
