@@ -5,28 +5,24 @@
 //
 //   npm run test:fuzz -- --seconds=600            longer
 //   npm run test:fuzz -- conn_ops topic_match     some targets
+//   npm run test:fuzz -- --planted                with a bug each: do they find it?
 //   npm run test:fuzz -- --required               without its tools it fails
 //
 // An input that breaks a rule is written to fuzz/artifacts. Once what it found is
 // mended, it goes to fuzz/regressions/<target>, where cargo test replays it.
 // The last line of output is "N passed, N failed".
 
-const { spawnSync } = require('child_process');
 const fs = require('fs');
+const os = require('os');
 const path = require('path');
 
-const { root, checkTools, cargoEnv, runMain, ending, SetupError } = require('./setup.js');
+const { checkTools, cargoEnv, runMain, SetupError } = require('./setup.js');
+const { FOLDER, whatIsMissing, toolEnv, build, run } = require('./fuzz/cargo-fuzz.js');
+const { plant } = require('./fuzz/planted.js');
 
-const CARGO_FUZZ = '0.13.2';
-const FOLDER = path.join(root, 'fuzz');
-const CACHE = path.join(root, '.setup', 'cargo');
-/** What a fuzzer may take: a larger input, a slower one or a larger process is a finding. */
-const LIMITS = ['-max_len=65536', '-timeout=5', '-rss_limit_mb=512'];
-
-runMain(() => {
+runMain(async () => {
   const options = parseArgs(process.argv.slice(2));
-  const env = Object.assign(cargoEnv(checkTools()), { RUSTC_BOOTSTRAP: '1' });
-  env.PATH = [path.join(CACHE, 'bin'), env.PATH].join(path.delimiter);
+  const env = toolEnv(cargoEnv(checkTools()));
   const missing = whatIsMissing(env);
   if (missing) {
     console.log(`NOT RUN: ${missing}`);
@@ -34,63 +30,52 @@ runMain(() => {
     process.exitCode = options.required ? 1 : 0;
     return;
   }
-  cargoFuzz(['build'], env);
-  const failed = options.targets.filter((target) => !fuzz(target, options.seconds, env));
-  console.log(`${options.targets.length - failed.length} passed, ${failed.length} failed`);
-  process.exitCode = failed.length > 0 ? 1 : 0;
+  const passed = await (options.planted ? findAll : holdAll)(options, env);
+  console.log(`${passed} passed, ${options.targets.length - passed} failed`);
+  process.exitCode = passed < options.targets.length ? 1 : 0;
 });
 
 function parseArgs(args) {
   const all = fs.readdirSync(path.join(FOLDER, 'fuzz_targets')).map((file) => path.basename(file, '.rs'));
-  const options = { seconds: 10, required: false, targets: [] };
+  const options = { seconds: 0, required: false, planted: false, targets: [] };
   for (const arg of args) {
     if (/^--seconds=\d+$/.test(arg)) options.seconds = Number(arg.slice('--seconds='.length));
     else if (arg === '--required') options.required = true;
+    else if (arg === '--planted') options.planted = true;
     else if (all.includes(arg)) options.targets.push(arg);
     else throw new SetupError(`unknown argument ${arg}; the targets are ${all.join(', ')}.`);
   }
   if (options.targets.length === 0) options.targets = all;
+  if (options.seconds === 0) options.seconds = options.planted ? 60 : 10;
   return options;
 }
 
-/** Why nothing can be fuzzed here; cargo-fuzz is installed if it is only that. */
-function whatIsMissing(env) {
-  if (process.platform !== 'linux') return 'the fuzz targets are built on Linux only';
-  if (!runs(['c++', '--version'], env) && !runs(['g++', '--version'], env)) return 'libFuzzer needs a C++ compiler';
-  if (runs(['cargo', 'fuzz', '--version'], env)) return null;
-  console.log(`cargo install cargo-fuzz ${CARGO_FUZZ}`);
-  const args = ['install', 'cargo-fuzz', '--version', CARGO_FUZZ, '--locked', '--root', CACHE];
-  const result = spawnSync('cargo', args, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'], timeout: 10 * 60 * 1000 });
-  return result.status === 0 ? null : `cargo-fuzz is not installed and could not be (${ending(result)})`;
+/** Each target for its time, as many at once as there are processors. How many found nothing. */
+async function holdAll({ targets, seconds }, env) {
+  build(FOLDER, targets, env);
+  const left = [...targets];
+  let passed = 0;
+  const worker = async () => {
+    for (let target = left.shift(); target !== undefined; target = left.shift()) {
+      const result = await run(FOLDER, target, seconds, env);
+      const holds = !result.found && result.executions > 0;
+      if (!holds) console.log(result.log.slice(-8000));
+      console.log(holds ? `ok - ${target}: ${result.executions} executions in ${seconds} s` : `not ok - ${target} (${result.end})`);
+      passed += holds ? 1 : 0;
+    }
+  };
+  await Promise.all(os.cpus().map(worker));
+  return passed;
 }
 
-function runs([command, ...args], env) {
-  return spawnSync(command, args, { env, stdio: 'ignore' }).status === 0;
-}
-
-function cargoFuzz(args, env) {
-  const result = spawnSync('cargo', ['fuzz', ...args], { cwd: FOLDER, env, stdio: ['ignore', 'inherit', 'inherit'] });
-  if (result.status !== 0) throw new SetupError(`cargo fuzz ${args.join(' ')} failed (${ending(result)}).`);
-}
-
-/** Runs one target; what it learns stays out of the corpus that is committed. */
-function fuzz(target, seconds, env) {
-  const learnt = path.join(FOLDER, 'target', 'corpus', target);
-  const artifacts = path.join(FOLDER, 'artifacts', target);
-  for (const folder of [learnt, artifacts]) fs.mkdirSync(folder, { recursive: true });
-  const kept = path.join(FOLDER, 'corpus', target);
-  const host = spawnSync('rustc', ['-vV'], { env, encoding: 'utf8' });
-  const triple = /^host: (.*)$/m.exec(host.stdout)[1];
-  const program = path.join(FOLDER, 'target', triple, 'release', target);
-  const args = ['-dict=protocol.dict', `-max_total_time=${seconds}`, '-print_final_stats=1', `-artifact_prefix=${artifacts}/`, ...LIMITS];
-  const result = spawnSync(program, [...args, learnt, kept], { cwd: FOLDER, env, encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 });
-  const log = `${result.stderr || ''}`;
-  const executions = (/^stat::number_of_executed_units:\s*(\d+)/m.exec(log) || [])[1];
-  if (result.status === 0 && executions) {
-    console.log(`ok - ${target}: ${executions} executions in ${seconds} s`);
-    return true;
+/** Each target with the bug that is planted for it. How many found it. */
+async function findAll({ targets, seconds }, env) {
+  let passed = 0;
+  for (const target of targets) {
+    const result = await run(plant(target, env), target, seconds, env);
+    const met = `${result.executions} executions in ${result.took.toFixed(1)} s`;
+    console.log(result.found ? `ok - ${target}: found by ${met}: ${result.found}` : `not ok - ${target}: nothing found by ${met}`);
+    passed += result.found ? 1 : 0;
   }
-  console.log(log.slice(-8000));
-  console.log(`not ok - ${target} (${ending(result)})`);
-  return false;
+  return passed;
 }

@@ -1,0 +1,83 @@
+'use strict';
+
+// Builds and runs fuzz targets: cargo-fuzz, on the stable compiler.
+
+const { spawn, spawnSync } = require('child_process');
+const fs = require('fs');
+const path = require('path');
+
+const { root, ending, SetupError } = require('../setup.js');
+
+const CARGO_FUZZ = '0.13.2';
+const FOLDER = path.join(root, 'fuzz');
+/** Of all builds, so that what they depend on is built once. */
+const TARGET = path.join(FOLDER, 'target');
+const CACHE = path.join(root, '.setup', 'cargo');
+/** What a fuzzer may take: a larger input, a slower one or a larger process is a finding. */
+const LIMITS = ['-max_len=65536', '-timeout=5', '-rss_limit_mb=512'];
+
+/** The flags of the sanitizer are unstable ones, which the stable compiler takes on this word. */
+function toolEnv(env) {
+  return { ...env, RUSTC_BOOTSTRAP: '1', PATH: [path.join(CACHE, 'bin'), env.PATH].join(path.delimiter) };
+}
+
+/** Why nothing can be fuzzed here; cargo-fuzz is installed if it is only that. */
+function whatIsMissing(env) {
+  if (process.platform !== 'linux') return 'the fuzz targets are built on Linux only';
+  if (!runs(['c++', '--version'], env) && !runs(['g++', '--version'], env)) return 'libFuzzer needs a C++ compiler';
+  if (runs(['cargo', 'fuzz', '--version'], env)) return null;
+  console.log(`cargo install cargo-fuzz ${CARGO_FUZZ}`);
+  const args = ['install', 'cargo-fuzz', '--version', CARGO_FUZZ, '--locked', '--root', CACHE];
+  const result = spawnSync('cargo', args, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'], timeout: 10 * 60 * 1000 });
+  return result.status === 0 ? null : `cargo-fuzz is not installed and could not be (${ending(result)})`;
+}
+
+function runs([command, ...args], env) {
+  return spawnSync(command, args, { env, stdio: 'ignore' }).status === 0;
+}
+
+/** Builds the targets of a fuzz folder: one of them, or all at once. */
+function build(folder, targets, env) {
+  const args = ['fuzz', 'build', '--target-dir', TARGET, ...(targets.length === 1 ? targets : [])];
+  const result = spawnSync('cargo', args, { cwd: folder, env, stdio: ['ignore', 'inherit', 'inherit'] });
+  if (result.status !== 0) throw new SetupError(`cargo ${args.join(' ')} failed (${ending(result)}).`);
+}
+
+/**
+ * Runs a target that was built; what it learns stays out of the corpus that is
+ * committed. `found` is what the target said of an input that broke a rule.
+ */
+async function run(folder, target, seconds, env) {
+  const learnt = path.join(folder, 'target', 'corpus', target);
+  const artifacts = path.join(folder, 'artifacts', target);
+  for (const each of [learnt, artifacts]) fs.mkdirSync(each, { recursive: true });
+  const program = path.join(TARGET, triple(env), 'release', target);
+  const args = ['-dict=protocol.dict', `-max_total_time=${seconds}`, '-print_final_stats=1', `-artifact_prefix=${artifacts}/`, ...LIMITS];
+  const begin = Date.now();
+  const { log, end } = await outcome(spawn(program, [...args, learnt, path.join(folder, 'corpus', target)], { cwd: folder, env, stdio: ['ignore', 'ignore', 'pipe'] }));
+  const said = /panicked at .*\n(.*)|^.*ERROR: (.*)/m.exec(log) || [];
+  return {
+    log,
+    end: ending(end),
+    took: (Date.now() - begin) / 1000,
+    executions: Number((/^stat::number_of_executed_units:\s*(\d+)/m.exec(log) || [])[1] || 0),
+    found: end.status === 0 ? null : said.slice(1).find(Boolean) || ending(end),
+  };
+}
+
+/** What a process writes to its standard error, and how it ends. */
+function outcome(child) {
+  const chunks = [];
+  child.stderr.on('data', (chunk) => chunks.push(chunk));
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (status, signal) => resolve({ log: Buffer.concat(chunks).toString('utf8'), end: { status, signal } }));
+  });
+}
+
+function triple(env) {
+  const host = spawnSync('rustc', ['-vV'], { env, encoding: 'utf8' });
+  return /^host: (.*)$/m.exec(host.stdout)[1];
+}
+
+module.exports = { FOLDER, whatIsMissing, toolEnv, build, run };
