@@ -17,6 +17,8 @@ impl<T> Gate<T> {
         }
     }
 
+    /// Only the event loop of Unix fills one later.
+    #[cfg(unix)]
     pub(crate) fn open(&self, inside: T) {
         *lock(&self.inside) = Some(inside);
     }
