@@ -11,6 +11,8 @@ const { STORE } = require('./fetch.js');
 const { runToFiles } = require('./runners.js');
 
 const NAME = 'smartipc-native';
+/** What the cases are made of. */
+const PARTS = ['__test__/runtimes', '__test__/platforms', '__test__/fixtures/tls'];
 const LIMIT = 5 * 60 * 1000;
 
 /**
@@ -39,8 +41,7 @@ async function install(platform, packages, runner) {
   if (ran.status !== 0) throw new SetupError(`npm install failed: ${(ran.errors || ran.output).trim().split('\n').slice(0, 6).join(' | ')}`);
   const project = { folder, platform, package: path.join(folder, 'node_modules', ALIAS) };
   // Beside the package, so that what they require is what users have.
-  fs.cpSync(path.join(root, '__test__/runtimes'), path.join(project.package, '__test__/runtimes'), { recursive: true });
-  fs.cpSync(path.join(root, '__test__/platforms'), path.join(project.package, '__test__/platforms'), { recursive: true });
+  for (const part of PARTS) fs.cpSync(path.join(root, part), path.join(project.package, part), { recursive: true });
   return project;
 }
 

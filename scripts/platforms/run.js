@@ -24,7 +24,7 @@ const { seconds, summarise } = require('./report.js');
 const { runToFiles, runnerOf } = require('./runners.js');
 const { writeTable } = require('./table.js');
 
-const SUITES = ['runtimes/core.cjs', 'runtimes/streams.cjs', 'platforms/windows.cjs'];
+const SUITES = ['runtimes/core.cjs', 'runtimes/streams.cjs', 'platforms/tls.cjs', 'platforms/windows.cjs'];
 /** An emulator takes several times as long as the processor. */
 const EMULATED_LIMIT = 2 * TIME_LIMIT;
 const OWN_NODE = { by: 'native', nodes: ['own'] };
