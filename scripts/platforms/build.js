@@ -12,12 +12,15 @@
 const { spawnSync } = require('child_process');
 const path = require('path');
 
-const { root, checkTools, cargoEnv, ending, replaceFile, runMain, SetupError } = require('../setup.js');
+const { root, ADDON_ONLY, ending, replaceFile, runMain, SetupError } = require('../setup.js');
 const { STORE, NotFetched, debian, rustWithSources, windowsLibraries, zig } = require('./fetch.js');
 const { inspect } = require('./inspect.js');
 const { LARGEST, PLATFORMS } = require('./list.js');
 const { seconds, summarise } = require('./report.js');
 const { writeBillOfMaterials } = require('./sbom.js');
+
+/** Without what would name the functions of a backtrace: a stripped addon has no names. */
+const STD_FEATURES = '-Zbuild-std-features=panic-unwind,backtrace-trace-only';
 
 if (require.main === module) {
   runMain(() => {
@@ -71,12 +74,12 @@ function build(platform, { profile = 'release', into = path.join(root, 'npm', pl
   if (process.platform !== 'linux' || process.arch !== 'x64') throw new NotFetched('is built on Linux x64 only');
   const { target } = PLATFORMS[platform];
   const { command, args, env } = commandFor(platform);
-  const all = [...args, '--profile', profile, '--lib', '--locked', '--target', withGlibc(platform)];
+  const all = [...args, ...ADDON_ONLY, '--profile', profile, '--locked', '--target', withGlibc(platform)];
   // Nobody looks at the symbols of a build that is made for one run.
   if (profile === 'dev') env.CARGO_PROFILE_DEV_DEBUG = 'false';
   const result = spawnSync(command, all, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'] });
   if (result.error) throw new SetupError(`cargo could not be run: ${result.error.message}`);
-  if (result.status !== 0) throw new SetupError(`cargo build for ${target} failed (${ending(result)})`);
+  if (result.status !== 0) throw new SetupError(`cargo rustc for ${target} failed (${ending(result)})`);
   const built = path.join(env.CARGO_TARGET_DIR, target, profile === 'dev' ? 'debug' : profile, libraryName(platform));
   const file = path.join(into, `smartipc-native.${platform}.node`);
   replaceFile(built, file);
@@ -85,27 +88,25 @@ function build(platform, { profile = 'release', into = path.join(root, 'npm', pl
 
 /** cargo for a platform, up to what is to be built. */
 function commandFor(platform) {
-  const { rust, linker, packages = [], target, zig: byZig, features = [], env = {} } = PLATFORMS[platform];
+  const { linker, packages = [], target, zig: byZig, features = [], env = {} } = PLATFORMS[platform];
   if (linker) debian(linker, ...packages);
-  const own = rust === 'rustup';
-  const toolchain = own ? undefined : rustWithSources();
+  const toolchain = rustWithSources();
   const linking = byZig ? zig() : undefined;
-  const paths = [...(toolchain ? [toolchain.bin] : []), ...(linking ? [linking.bin] : []), process.env.PATH];
+  const paths = [toolchain.bin, ...(linking ? [linking.bin] : []), process.env.PATH];
   const all = {
-    ...(own ? cargoEnv(checkTools()) : process.env),
-    ...(toolchain ? toolchain.env : {}),
+    ...process.env,
+    ...toolchain.env,
     ...(linking ? linking.env : {}),
     ...(target.includes('windows') ? windowsLibraries(toolchain, target) : {}),
     ...env,
     PATH: paths.join(path.delimiter),
     // Compilers of different versions would build everything anew for each other.
-    CARGO_TARGET_DIR: path.join(STORE, own ? 'target' : 'target-std'),
+    CARGO_TARGET_DIR: path.join(STORE, 'target'),
   };
   if (linker) all[`CARGO_TARGET_${target.toUpperCase().replace(/-/g, '_')}_LINKER`] = linker;
-  const args = [byZig ? 'zigbuild' : 'build'];
-  if (!own) args.push('-Zbuild-std=std,panic_unwind');
+  const args = ['rustc', '-Zbuild-std=std,panic_unwind', STD_FEATURES];
   if (features.length > 0) args.push('--features', features.join(','));
-  return byZig ? { command: path.join(linking.bin, 'cargo-zigbuild'), args, env: all } : { command: toolchain.cargo, args, env: all };
+  return { command: byZig ? path.join(linking.bin, 'cargo-zigbuild') : toolchain.cargo, args, env: all };
 }
 
 function withGlibc(platform) {

@@ -6,7 +6,6 @@
 /**
  * @typedef {object} Platform
  * @property {string} target Rust's name of it
- * @property {'rustup' | 'std'} rust the installed toolchain, or one that builds the standard library too
  * @property {boolean} [zig] zig links, against a C library of any age
  * @property {string} [glibc] oldest glibc that the addon runs on
  * @property {string} [linker]
@@ -20,7 +19,6 @@
 const PLATFORMS = {
   'win32-x64': {
     target: 'x86_64-pc-windows-gnu',
-    rust: 'std',
     linker: 'x86_64-w64-mingw32-gcc',
     packages: ['gcc-mingw-w64-x86-64-posix'],
     // Node's functions are looked up when the addon is loaded, as the MSVC build
@@ -31,11 +29,10 @@ const PLATFORMS = {
     env: { CARGO_PROFILE_RELEASE_OPT_LEVEL: 's' },
     run: { by: 'wine', nodes: ['18', '20', '22'] },
   },
-  'linux-x64-gnu': { target: 'x86_64-unknown-linux-gnu', rust: 'rustup', zig: true, glibc: '2.17', run: { by: 'native', nodes: ['own'] } },
-  'linux-arm64-gnu': { target: 'aarch64-unknown-linux-gnu', rust: 'std', zig: true, glibc: '2.17', run: { by: 'qemu', nodes: ['18', '20', '22'] } },
+  'linux-x64-gnu': { target: 'x86_64-unknown-linux-gnu', zig: true, glibc: '2.17', run: { by: 'native', nodes: ['own'] } },
+  'linux-arm64-gnu': { target: 'aarch64-unknown-linux-gnu', zig: true, glibc: '2.17', run: { by: 'qemu', nodes: ['18', '20', '22'] } },
   'linux-x64-musl': {
     target: 'x86_64-unknown-linux-musl',
-    rust: 'std',
     zig: true,
     // A static C library makes no dynamic libraries, which is musl's default.
     env: { RUSTFLAGS: '-C target-feature=-crt-static' },
@@ -43,14 +40,12 @@ const PLATFORMS = {
   },
   'linux-arm64-musl': {
     target: 'aarch64-unknown-linux-musl',
-    rust: 'std',
     zig: true,
     env: { RUSTFLAGS: '-C target-feature=-crt-static' },
     run: { by: 'qemu', nodes: ['22'] },
   },
   'darwin-arm64': {
     target: 'aarch64-apple-darwin',
-    rust: 'std',
     zig: true,
     // Rust's own tool for it is not in Debian's package.
     env: { CARGO_PROFILE_RELEASE_STRIP: 'none' },
