@@ -70,6 +70,9 @@ const scenarios = {
     }
     stopped = true;
     await serving;
+    // The last sockets may still be closing.
+    const until = Date.now() + 5000;
+    while (measure.descriptors() > baseline && Date.now() < until) await new Promise((resolve) => setImmediate(resolve));
     const descriptors = measure.descriptors();
     report('served', { served, most, baseline, descriptors });
     await client.disconnect();
