@@ -8,12 +8,6 @@ fn pair() -> Pair {
     Pair::open(Profile::Binary)
 }
 
-/// The head of a chunk of stream 7.
-fn head(count: usize) -> Vec<u8> {
-    let size = u32::try_from(count + 2).unwrap();
-    [&size.to_be_bytes()[..], &[0x12, 7]].concat()
-}
-
 impl Pair {
     fn begin(&mut self, length: usize) -> Option<usize> {
         let now = self.now;

@@ -18,6 +18,12 @@ fn pattern(size: usize) -> Bytes {
     (0..size).map(|at| (at % 251) as u8).collect()
 }
 
+/// The head of a chunk of stream 7 in the binary profile.
+fn head(count: usize) -> Vec<u8> {
+    let size = u32::try_from(count + 2).unwrap();
+    [&size.to_be_bytes()[..], &[0x12, 7]].concat()
+}
+
 /// A sender's limits are nobody's but its own.
 fn receiving(profile: Profile, change: impl FnOnce(&mut Limits)) -> Pair {
     Pair::open_with(config(profile), limited(profile, change))
