@@ -341,10 +341,9 @@ impl Outbox {
                 }
             }
         }
-        if self.ready.is_empty() && self.ready.capacity() > KEEP_CAPACITY {
+        // Its capacity says only what is left behind the bytes that have gone.
+        if self.ready.is_empty() && self.ready.try_reclaim(KEEP_CAPACITY + 1) {
             self.ready = BytesMut::new();
-        } else if self.ready.is_empty() {
-            self.ready.clear();
         }
         self.stalled = self.should_move().then_some(now);
     }
@@ -412,6 +411,24 @@ mod tests {
             1 => any::<usize>().prop_map(Op::Withdraw),
             1 => Just(Op::DropOldest),
         ]
+    }
+
+    #[test]
+    fn a_large_message_leaves_no_memory_behind() {
+        let now = Instant::now();
+        let mut outbox = Outbox::new(HIGH_WATER, HARD_CAP);
+        for pieces in [1, 3] {
+            outbox.push(&vec![0; 3 * KEEP_CAPACITY]);
+            for _ in 0..pieces {
+                outbox.consume(3 * KEEP_CAPACITY / pieces, now);
+            }
+            assert_eq!(outbox.ready_len(), 0);
+            assert!(!outbox.ready.try_reclaim(KEEP_CAPACITY + 1));
+        }
+        // What serves the next messages stays.
+        outbox.push(&[0; 1000]);
+        outbox.consume(1000, now);
+        assert!(outbox.ready.try_reclaim(1000));
     }
 
     proptest! {
