@@ -341,9 +341,15 @@ impl Outbox {
                 }
             }
         }
-        // Its capacity says only what is left behind the bytes that have gone.
-        if self.ready.is_empty() && self.ready.try_reclaim(KEEP_CAPACITY + 1) {
-            self.ready = BytesMut::new();
+        if self.ready.is_empty() {
+            // Its capacity says only what is left behind the bytes that have gone.
+            if self.ready.try_reclaim(KEEP_CAPACITY + 1) {
+                self.ready = BytesMut::new();
+            } else {
+                // The next frame begins at the front; a pointer behind the end would
+                // look like a leak to those who search for them.
+                let _ = self.ready.try_reclaim(1);
+            }
         }
         self.stalled = self.should_move().then_some(now);
     }
