@@ -76,6 +76,14 @@ function instrumented(env) {
 /** With the target named, build scripts and macros are not instrumented. */
 const TARGET = ['--target', 'x86_64-unknown-linux-gnu'];
 
+/** Nothing is measured here; with symbols a report names functions. */
+const QUICK = {
+  CARGO_PROFILE_RELEASE_LTO: 'off',
+  CARGO_PROFILE_RELEASE_CODEGEN_UNITS: '16',
+  CARGO_PROFILE_RELEASE_DEBUG: 'line-tables-only',
+  CARGO_PROFILE_RELEASE_STRIP: 'none',
+};
+
 function core(env) {
   const args = ['test', '--no-default-features', '--features', 'faults', '--lib', '--tests', '--no-fail-fast', ...TARGET];
   return run('cargo', args, Object.assign(instrumented(env), { ASAN_OPTIONS: 'detect_leaks=1' }));
@@ -95,7 +103,7 @@ function collected(env) {
 }
 
 function buildAddon(env) {
-  const result = run('cargo', ['build', '--release', '--lib', ...TARGET], instrumented(env));
+  const result = run('cargo', ['build', '--release', '--lib', ...TARGET], Object.assign(instrumented(env), QUICK));
   if (result.status !== 0) throw new SetupError(`the instrumented addon could not be built (${ending(result)}).`);
   const folder = path.join(root, 'target', 'sanitizers', TARGET[1], 'release');
   // Node loads what is called so.
