@@ -4,6 +4,7 @@
 // first that fails. The last line of output is "N passed, N failed".
 //
 //   npm test -- --only=ava,eslint            some steps
+//   npm test -- --also=fuzz                  one more that takes its time
 //   npm test -- --only=ava __test__/x.spec.ts    some test files
 //   npm test -- --only=ava --match='*foo*'   other arguments go to ava
 //   SMARTIPC_DRIVER=tokio npm test -- --only=ava    everything on the other driver
@@ -48,28 +49,31 @@ const STEPS = [
   // Installs a cross compiler and wine, and builds the standard library.
   { id: 'windows', title: 'compile for Windows, run under wine', modules: true, onlyIfNamed: true, command: () => fetching('platforms', 'smoke.js'), count: countLastLine },
   { id: 'modules', title: 'compilers and bundlers', modules: true, addon: true, command: () => fetching('runtimes', 'modules.js', '--no-build'), count: countLastLine },
-  // Building it with the sanitizer takes minutes; what it has found is replayed by `cargo test`.
+  // CI asks for it. Building it with the sanitizer takes minutes; what it has found is replayed by `cargo test`.
   { id: 'fuzz', title: 'fuzz targets, 10 s each', onlyIfNamed: true, command: () => [process.execPath, path.join(__dirname, 'fuzz.js')], count: countLastLine },
 ];
 
 runMain(async () => {
-  const { only, rest } = parseArgs(process.argv.slice(2));
-  const steps = STEPS.filter((step) => (only.length === 0 ? !step.onlyIfNamed : only.includes(step.id)));
+  const { only, also, rest } = parseArgs(process.argv.slice(2));
+  const usual = (step) => (only.length === 0 ? !step.onlyIfNamed : only.includes(step.id));
+  const steps = STEPS.filter((step) => usual(step) || also.includes(step.id));
   const tools = steps.some((step) => step.modules) ? setup({ build: steps.some((step) => step.addon) }) : checkTools();
   process.exitCode = await runSteps(steps, rest, cargoEnv(tools));
 });
 
 function parseArgs(args) {
   const only = [];
+  const also = [];
   const rest = [];
   for (const arg of args) {
     if (arg.startsWith('--only=')) only.push(...arg.slice('--only='.length).split(','));
+    else if (arg.startsWith('--also=')) also.push(...arg.slice('--also='.length).split(','));
     else rest.push(arg);
   }
   const known = STEPS.map((step) => step.id);
-  const unknown = only.filter((id) => !known.includes(id));
+  const unknown = [...only, ...also].filter((id) => !known.includes(id));
   if (unknown.length > 0) throw new SetupError(`no step is called ${unknown.join(', ')}; there are ${known.join(', ')}.`);
-  return { only, rest };
+  return { only, also, rest };
 }
 
 async function runSteps(steps, args, env) {
