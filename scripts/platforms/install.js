@@ -22,8 +22,9 @@ const LIMIT = 5 * 60 * 1000;
  * @param {string} platform
  * @param {{ main: string, platforms: Record<string, string> }} packages tarballs
  * @param {import('./runners.js').Runner} runner
+ * @param {string[]} [flags] for npm
  */
-async function install(platform, packages, runner) {
+async function install(platform, packages, runner, flags = []) {
   const folder = path.join(STORE, 'projects', platform);
   fs.rmSync(folder, { recursive: true, force: true });
   fs.mkdirSync(folder, { recursive: true });
@@ -36,10 +37,10 @@ async function install(platform, packages, runner) {
   };
   fs.writeFileSync(path.join(folder, 'package.json'), JSON.stringify(manifest, null, 2));
   const env = caseEnv({ ...runner.env, npm_config_cache: path.join(STORE, 'npm-cache') });
-  const args = [npmScript(), 'install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock'];
+  const args = [npmScript(), 'install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock', ...flags];
   const ran = await runToFiles(runner.command, args, { cwd: folder, env, limit: LIMIT });
   if (ran.status !== 0) throw new SetupError(`npm install failed: ${(ran.errors || ran.output).trim().split('\n').slice(0, 6).join(' | ')}`);
-  const project = { folder, platform, package: path.join(folder, 'node_modules', ALIAS) };
+  const project = { folder, platform, peer: false, package: path.join(folder, 'node_modules', ALIAS) };
   // Beside the package, so that what they require is what users have.
   for (const part of PARTS) fs.cpSync(path.join(root, part), path.join(project.package, part), { recursive: true });
   return project;
@@ -83,6 +84,7 @@ async function checkInstallation(project, runner, result) {
     const target = path.join(modules, `${NAME}-${platformName()}`);
     fs.mkdirSync(target, { recursive: true });
     for (const file of ['package.json', addon]) fs.copyFileSync(path.join(built, file), path.join(target, file));
+    project.peer = true;
   }
 }
 

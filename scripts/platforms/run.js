@@ -120,7 +120,7 @@ async function row(title, suite, body) {
 }
 
 async function testFile(runner, project, file, result) {
-  const interop = runner.interop ? { SMARTIPC_OTHER_RUNTIME: process.execPath } : {};
+  const interop = runner.interop && project.peer ? { SMARTIPC_OTHER_RUNTIME: process.execPath } : {};
   const env = caseEnv({ ...runner.env, ...interop });
   const script = path.join(project.package, '__test__', file);
   const limit = runner.command === process.execPath ? TIME_LIMIT : EMULATED_LIMIT;
