@@ -21,6 +21,7 @@ const NODE = '22';
 const CASES = [
   ['platforms/windows.cjs', ''],
   ['runtimes/core.cjs', 'the quick start'],
+  ['platforms/tls.cjs', 'requests'],
 ];
 
 runMain(async () => {
@@ -44,7 +45,9 @@ async function smoke(row) {
   fs.mkdirSync(addons, { recursive: true });
   build(PLATFORM, { profile: 'dev', into: addons });
   const [main, tarball] = packAll(path.join(STORE, 'smoke-packages'), [PLATFORM], () => addons);
-  const project = await install(PLATFORM, { main, platforms: { [PLATFORM]: tarball } }, runner);
+  // By this machine's npm, which is faster; test:platforms does it by that of Windows.
+  const own = runnerOf(PLATFORM, 'own', 'native');
+  const project = await install(PLATFORM, { main, platforms: { [PLATFORM]: tarball } }, own, ['--os=win32', '--cpu=x64']);
   for (const [file, wanted] of CASES) {
     const script = path.join(project.package, '__test__', file);
     const args = wanted ? [script, wanted] : [script];
