@@ -387,7 +387,7 @@ impl Core {
                     }
                     Taken::Empty | Taken::Nothing => {}
                 }
-                if polled && self.session.leave_to_reader() {
+                if polled && self.leave_to_reader(&stream) {
                     return false;
                 }
                 let room = scratch.len().min(self.session.next_read());

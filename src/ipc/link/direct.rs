@@ -91,16 +91,19 @@ impl Core {
         }
     }
 
+    /// Whether what comes next stays on the socket for the reader of a stream.
+    pub(super) fn leave_to_reader(&mut self, stream: &Stream) -> bool {
+        // Where nothing is, the end or an error is to be read, and by nobody else.
+        let awaited = self.session.next_head() > 0;
+        awaited && available(stream) > 0 && self.session.leave_to_reader()
+    }
+
     /// Bytes of a stream that can be taken off the socket now.
     fn on_socket(&self, number: u32) -> usize {
         let Some(left) = self.session.next_directly(number) else {
             return 0;
         };
-        match self.stream.as_deref() {
-            #[cfg(unix)]
-            Some(Stream::Released(socket)) => socket.available().unwrap_or(0).min(left),
-            _ => 0,
-        }
+        self.stream.as_deref().map_or(0, available).min(left)
     }
 
     #[cfg(unix)]
@@ -137,5 +140,14 @@ impl Core {
     #[cfg(not(unix))]
     fn read_off(&mut self, _: u32, _: &mut [u8]) -> usize {
         0
+    }
+}
+
+/// Bytes that can be read now of a socket that a poller waits for.
+fn available(stream: &Stream) -> usize {
+    match stream {
+        #[cfg(unix)]
+        Stream::Released(socket) => socket.available().unwrap_or(0),
+        _ => 0,
     }
 }
