@@ -18,9 +18,17 @@ const HIGH_WATER = 64 * 1024;
  * every message would wait for them.
  */
 const PER_TURN = 64 * 1024;
+/**
+ * A turn that takes long has other reasons, and in a busy process streams would crawl:
+ * they get as much again for each of so many milliseconds, and at most so often.
+ */
+const LONG = 8;
+const MOST_SHARES = 8;
 
-/** Bytes read in this turn, and streams that wait for the next one. */
+/** Bytes read in this turn, bytes that may be, and streams that wait for the next one. */
 let read = 0;
+let allowed = PER_TURN;
+let begun = 0;
 let seen = 0;
 let waiting = [];
 let turning = false;
@@ -28,6 +36,9 @@ let turning = false;
 function nextTurn() {
   turning = false;
   read = 0;
+  // A clock that is set does no harm: it is a matter of one turn.
+  const shares = Math.floor((Date.now() - begun) / LONG);
+  allowed = PER_TURN * Math.min(Math.max(shares, 1), MOST_SHARES);
   const now = waiting;
   waiting = [];
   for (const stream of now) stream._readOn();
@@ -82,10 +93,11 @@ class IncomingStream extends Readable {
       seen = visits();
       read = 0;
     }
-    if (read >= PER_TURN) {
+    if (read >= allowed) {
       waiting.push(this);
       if (!turning) {
         turning = true;
+        begun = Date.now();
         setImmediate(nextTurn);
       }
       return;
