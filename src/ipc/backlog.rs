@@ -2,8 +2,8 @@
 //!
 //! Credit bounds what one connection may have waiting. A thousand times that, one
 //! after the other in the owner's queue, and a well-behaved peer's single request
-//! stands behind it all. So while much is waiting, connections with more than
-//! their share of it are not read; those with little are.
+//! stands behind it all. So while much is waiting, connections that have some of it
+//! are not read; those that have nothing there are.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ pub struct Backlog(Arc<AtomicUsize>);
 
 /// Records from which on the queue is long: some ten milliseconds of small handlers.
 /// One connection alone, whose window is 1,024 messages, doesn't get there.
-const LONG: usize = 2048;
+const LONG: usize = 1024;
 
 impl Backlog {
     /// More wait.
@@ -27,7 +27,7 @@ impl Backlog {
         self.0.fetch_sub(records, Ordering::Relaxed);
     }
 
-    /// Whether those with more than their share are to wait.
+    /// Whether those that have something there are to wait.
     pub(super) fn is_long(&self) -> bool {
         self.0.load(Ordering::Relaxed) > LONG
     }

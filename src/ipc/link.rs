@@ -7,6 +7,7 @@
 //! another thread. Whatever the owner has to be told is told by the driver
 //! alone, so events keep their order.
 
+mod crowd;
 mod direct;
 #[cfg_attr(not(unix), path = "link/no_files.rs")]
 mod files;
@@ -14,7 +15,7 @@ mod files;
 use std::cell::RefCell;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::Notify;
 
@@ -31,8 +32,6 @@ pub use files::{Direction, FileStatus};
 
 /// Bytes read at once. Large enough for hundreds of small messages a call.
 const READ_SIZE: usize = 64 * 1024;
-/// The same while much waits for the owner.
-const CROWDED_READ_SIZE: usize = 16 * 1024;
 /// Reads before others get their turn.
 const READS_PER_PUMP: usize = 8;
 /// The same where the others are all of a program's events.
@@ -43,44 +42,6 @@ const MOVES: usize = 8;
 thread_local! {
     // One buffer per pumping thread, not per connection: idle ones need none.
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_SIZE].into_boxed_slice());
-}
-
-/// Those that had more to read than they got, as this thread sees them. With
-/// many of them a turn would be long for everybody: each gets less.
-#[derive(Default)]
-struct Crowd {
-    since: Option<Instant>,
-    last: usize,
-    count: usize,
-}
-
-/// How many make a crowd, within how long.
-const CROWD_SIZE: usize = 8;
-const CROWD_TIME: Duration = Duration::from_millis(20);
-
-thread_local! {
-    static CROWD: RefCell<Crowd> = RefCell::default();
-}
-
-impl Crowd {
-    fn enter(&mut self, link: usize) {
-        let now = Instant::now();
-        if self.since.is_none_or(|since| now - since > CROWD_TIME) {
-            *self = Self {
-                since: Some(now),
-                ..Self::default()
-            };
-        }
-        // One that reads much in a row is no crowd.
-        if self.last != link {
-            self.last = link;
-            self.count += 1;
-        }
-    }
-
-    fn is_large(&self) -> bool {
-        self.count >= CROWD_SIZE
-    }
 }
 
 /// One connection.
@@ -364,12 +325,11 @@ impl Core {
             return false;
         };
         let polled = self.poller.is_some();
-        let (reads, size) = match polled {
-            _ if self.session.is_crowded() || CROWD.with_borrow(Crowd::is_large) => {
-                (1, CROWDED_READ_SIZE)
-            }
-            true => (READS_PER_POLL, READ_SIZE),
-            false => (READS_PER_PUMP, READ_SIZE),
+        let (reads, size) = match crowd::share(self.session.is_crowded()) {
+            // What a frame lacks costs no more than its copy.
+            Some(share) => (1, share.max(self.session.frame_left()).min(READ_SIZE)),
+            None if polled => (READS_PER_POLL, READ_SIZE),
+            None => (READS_PER_PUMP, READ_SIZE),
         };
         SCRATCH.with_borrow_mut(|scratch| {
             let (scratch, _) = scratch.split_at_mut(size);
@@ -408,8 +368,7 @@ impl Core {
                     }
                     Ok(count) => {
                         if count == size {
-                            let this = Arc::as_ptr(&stream).addr();
-                            CROWD.with_borrow_mut(|crowd| crowd.enter(this));
+                            crowd::enter(Arc::as_ptr(&stream).addr());
                         }
                         let bytes = buffer.get(..count).unwrap_or_default();
                         self.session.input(bytes, now());

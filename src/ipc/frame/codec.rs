@@ -188,6 +188,15 @@ impl Decoder {
         !self.buffer.is_empty()
     }
 
+    /// What the frame that has begun lacks, if that is known yet.
+    pub fn missing(&self) -> usize {
+        let size = self.buffer.first_chunk::<4>();
+        size.map_or(0, |size| {
+            let size = u32::from_be_bytes(*size) as usize;
+            size.saturating_add(4).saturating_sub(self.buffer.len())
+        })
+    }
+
     /// Whether what comes next is a handshake or an alert of TLS. As a length it
     /// would be hundreds of megabytes, so it can be asked when that was refused.
     pub fn meets_tls(&self) -> bool {

@@ -16,7 +16,7 @@ impl Session {
             // more. Only one end may do this, or both could wait for each other.
             Phase::Open if self.role == Role::Server && self.outbox.is_clogged() => false,
             // It goes on when the owner has taken some, which it will.
-            Phase::Open if self.is_crowded() && self.credit.untaken() > SHARE => false,
+            Phase::Open if self.is_crowded() && self.credit.untaken() > 0 => false,
             // With credit the peer knows by itself when to stop; without it
             // the kernel's buffer fills up and tells it.
             Phase::Open => self.profile == Profile::Binary || self.credit.has_room(self.awaited()),
@@ -78,7 +78,3 @@ impl Session {
         self.rest.is_some() || self.decoder.is_partial()
     }
 }
-
-/// Bytes that a connection may have waiting for its owner however crowded it is
-/// there: some dozens of small messages.
-const SHARE: u64 = 16 * 1024;

@@ -118,6 +118,14 @@ impl Session {
         self.next_read
     }
 
+    /// What the frame under way lacks, as far as that is known.
+    pub fn frame_left(&self) -> usize {
+        match &self.rest {
+            Some(rest) => rest.left,
+            None => self.decoder.missing(),
+        }
+    }
+
     /// The owner has taken `count` of the [`awaited_chunk`](Self::awaited_chunk) bytes. `joined`:
     /// they lie with the last ones, and are taken together.
     pub fn took(&mut self, count: usize, joined: bool, now: Instant) {

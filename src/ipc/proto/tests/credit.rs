@@ -253,21 +253,15 @@ fn who_has_much_waiting_is_not_read_while_the_owner_is_busy(profile: Profile) {
     let config = config(profile);
     let backlog = config.backlog.clone();
     let mut pair = Pair::with(config);
+    backlog.add(10_000);
+    assert!(pair.server.wants_read(), "it has nothing there");
     pair.message(Role::Client, 1000).unwrap();
     pair.shuttle();
-    backlog.add(10_000);
-    assert!(pair.server.wants_read(), "one message is no reason");
-    for _ in 0..40 {
-        pair.message(Role::Client, 1000).unwrap();
-    }
-    pair.shuttle();
     assert!(!pair.server.wants_read());
-    // Enough has been taken, or there is no hurry any more.
-    pair.server.taken(30_000, pair.now);
+    // It has been taken, or there is no hurry any more.
+    pair.server.taken(2000, pair.now);
     assert!(pair.server.wants_read());
-    for _ in 0..40 {
-        pair.message(Role::Client, 1000).unwrap();
-    }
+    pair.message(Role::Client, 1000).unwrap();
     pair.shuttle();
     assert!(!pair.server.wants_read());
     backlog.take(9_000);
