@@ -17,6 +17,9 @@ use crate::ipc::options::MESSAGE_OVERHEAD;
 const KEEP_CAPACITY: usize = 128 * 1024;
 /// Room for a few hundred small frames that are held.
 const FIRST_RESERVATION: usize = 32 * 1024;
+/// A longer frame has memory of its own, which goes when it does, instead of making the
+/// common buffer grow by doubling.
+const LARGE: usize = 64 * 1024;
 
 /// A message that may not leave yet.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ struct Held {
 enum HeldFrame {
     /// As many bytes of `kept`, behind those of the frames before it.
     Own(usize),
+    /// Bytes of its own.
+    Large(Bytes),
     /// For many receivers, who share the bytes: a slow one may have to do without.
     /// Whoever sends to one was promised that it arrives or fails.
     Shared(Bytes),
@@ -42,7 +47,7 @@ impl Held {
     fn cost(&self) -> usize {
         match &self.frame {
             HeldFrame::Own(len) => len + MESSAGE_OVERHEAD,
-            HeldFrame::Shared(bytes) => bytes.len() + MESSAGE_OVERHEAD,
+            HeldFrame::Large(bytes) | HeldFrame::Shared(bytes) => bytes.len() + MESSAGE_OVERHEAD,
             HeldFrame::Gone(_) => 0,
         }
     }
@@ -212,11 +217,16 @@ impl Outbox {
     /// Holds the frame that was appended to [`kept`](Self::kept).
     pub(super) fn hold_kept(&mut self, request: Option<u32>) {
         let len = self.kept.len() - self.kept_len;
-        self.kept_len = self.kept.len();
-        self.hold(Held {
-            frame: HeldFrame::Own(len),
-            request,
-        });
+        let frame = if len > LARGE {
+            let bytes = self.kept.split_off(self.kept_len).freeze();
+            // Or both would keep the memory.
+            self.kept = BytesMut::from(&self.kept[..]);
+            HeldFrame::Large(bytes)
+        } else {
+            self.kept_len = self.kept.len();
+            HeldFrame::Own(len)
+        };
+        self.hold(Held { frame, request });
     }
 
     /// Holds a frame for many receivers.
@@ -246,7 +256,7 @@ impl Outbox {
                     self.pass_over(len);
                     len
                 }
-                HeldFrame::Shared(bytes) => {
+                HeldFrame::Large(bytes) | HeldFrame::Shared(bytes) => {
                     self.ready.extend_from_slice(&bytes);
                     bytes.len()
                 }
@@ -281,9 +291,12 @@ impl Outbox {
         };
         self.held_cost -= held.cost();
         held.request = None;
-        if let HeldFrame::Own(len) = held.frame {
-            held.frame = HeldFrame::Gone(len);
-            self.gone_len += len;
+        match held.frame {
+            HeldFrame::Own(len) => {
+                held.frame = HeldFrame::Gone(len);
+                self.gone_len += len;
+            }
+            _ => held.frame = HeldFrame::Gone(0),
         }
         // Seldom enough to cost little for each, and often enough to keep no more
         // memory than twice what counts.
@@ -303,7 +316,7 @@ impl Outbox {
                 old.advance(len.min(old.len()));
                 true
             }
-            HeldFrame::Shared(_) => true,
+            HeldFrame::Large(_) | HeldFrame::Shared(_) => true,
             HeldFrame::Gone(len) => {
                 old.advance(len.min(old.len()));
                 false
@@ -411,6 +424,7 @@ mod tests {
         prop_oneof![
             3 => (0usize..200).prop_map(Op::Push),
             3 => (1usize..200, any::<bool>()).prop_map(|(size, request)| Op::Hold(size, request)),
+            1 => (LARGE..LARGE + 9, any::<bool>()).prop_map(|(size, request)| Op::Hold(size, request)),
             2 => (1usize..200).prop_map(Op::HoldForMany),
             2 => Just(Op::Release),
             2 => (0usize..400).prop_map(Op::Consume),
