@@ -254,6 +254,7 @@ impl Outbox {
                     let bytes = self.kept.get(..len).unwrap_or_default();
                     self.ready.extend_from_slice(bytes);
                     self.pass_over(len);
+                    self.close_up();
                     len
                 }
                 HeldFrame::Large(bytes) | HeldFrame::Shared(bytes) => {
@@ -298,15 +299,15 @@ impl Outbox {
             }
             _ => held.frame = HeldFrame::Gone(0),
         }
-        // Seldom enough to cost little for each, and often enough to keep no more
-        // memory than twice what counts.
-        if self.gone_len * 2 > self.kept_len {
-            self.close_up();
-        }
+        self.close_up();
     }
 
-    /// Lets go of what has been withdrawn.
+    /// Lets go of what has been withdrawn: seldom enough to cost little for each,
+    /// and often enough to keep no more memory than twice what counts.
     fn close_up(&mut self) {
+        if self.gone_len * 2 <= self.kept_len {
+            return;
+        }
         let mut old = std::mem::take(&mut self.kept);
         self.kept.reserve(self.kept_len - self.gone_len);
         let kept = &mut self.kept;
