@@ -62,10 +62,9 @@ fn names_a_pipe(path: &str) {
     const PREFIXES: [&str; 2] = [r"\\.\pipe\", r"\\?\pipe\"];
     let name = pipe_name(path);
     assert_eq!(name, pipe_name(path));
-    if PREFIXES
-        .iter()
-        .any(|prefix| path.to_ascii_lowercase().starts_with(prefix))
-    {
+    let path = path.replace('/', "\\");
+    let lower = path.to_ascii_lowercase();
+    if PREFIXES.iter().any(|prefix| lower.starts_with(prefix)) {
         assert_eq!(name, path, "a pipe's own name stays");
         return;
     }
