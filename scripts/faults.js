@@ -20,8 +20,8 @@ runMain(() => {
   const tools = setup({ build: false });
   const target = path.join(root, 'target', 'faults.node');
   fs.mkdirSync(path.dirname(target), { recursive: true });
-  // The profile of the core's tests: most of it has been compiled for them.
-  buildAddon(tools, { flags: ['--profile', 'test', '--features', 'faults'], target });
+  // Not the profile `test`: with it, `cargo rustc` would make a program of tests.
+  buildAddon(tools, { flags: ['--profile', 'dev', '--features', 'faults'], target });
   const ava = path.join(root, 'node_modules', 'ava', 'entrypoints', 'cli.mjs');
   const failed = DRIVERS.filter((driver) => {
     console.log(`\n=== ${driver} driver ===`);
