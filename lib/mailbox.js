@@ -5,7 +5,7 @@
 
 const native = require('../native');
 const { DRIVER } = require('./driver');
-const { PREFIX, RECORD } = require('./records');
+const { PREFIX, RECORD, STREAM_OPEN } = require('./records');
 const { uncaught } = require('./uncaught');
 
 /** How long one visit may keep the event loop; the rest follows after others. */
@@ -31,6 +31,7 @@ let dirty = [];
 let flushScheduled = false;
 let visiting = false;
 let visited = 0;
+let heard = 0;
 /** The rest of a visit that took too long comes with setImmediate. */
 let interrupted = false;
 let exiting = false;
@@ -73,6 +74,7 @@ function visit() {
       const receiver = endpoints.get(heads[0]);
       while (record < records) {
         const at = PREFIX + record++ * RECORD;
+        if (heads[at] < STREAM_OPEN) heard++;
         if (receiver !== undefined) receive(receiver, at);
         handled++;
         // Answers of a long batch set out while the rest is handled, so that
@@ -203,7 +205,12 @@ function visits() {
   return visited;
 }
 
+/** How many records have come that are not about streams. */
+function messages() {
+  return heard;
+}
+
 /** Closes the native side of endpoints that were garbage collected. */
 const registry = new FinalizationRegistry((number) => native.dispose(number));
 
-module.exports = { mailbox, endpoints, registry, markDirty, markDirtyAtLeisure, visits };
+module.exports = { mailbox, endpoints, registry, markDirty, markDirtyAtLeisure, messages, visits };

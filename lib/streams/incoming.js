@@ -4,45 +4,14 @@ const { Readable } = require('stream');
 
 const native = require('../../native');
 const { IpcError, systemError, toPeer } = require('../errors');
-const { markDirty, visits } = require('../mailbox');
+const { markDirty } = require('../mailbox');
 const R = require('../records');
 const { sizeIn } = require('./options');
+const turns = require('./turns');
 const { uncaught } = require('../uncaught');
 
 /** Bytes that a Readable holds ready; what waits beyond that waits in the window. */
 const HIGH_WATER = 64 * 1024;
-
-/**
- * Bytes that all streams together read in one turn of the event loop. Without a
- * bound, readers that keep up would read for as long as their senders send, and
- * every message would wait for them.
- */
-const PER_TURN = 64 * 1024;
-/**
- * A turn that takes long has other reasons, and in a busy process streams would crawl:
- * they get as much again for each of so many milliseconds, and at most so often.
- */
-const LONG = 8;
-const MOST_SHARES = 8;
-
-/** Bytes read in this turn, bytes that may be, and streams that wait for the next one. */
-let read = 0;
-let allowed = PER_TURN;
-let begun = 0;
-let seen = 0;
-let waiting = [];
-let turning = false;
-
-function nextTurn() {
-  turning = false;
-  read = 0;
-  // A clock that is set does no harm: it is a matter of one turn.
-  const shares = Math.floor((Date.now() - begun) / LONG);
-  allowed = PER_TURN * Math.min(Math.max(shares, 1), MOST_SHARES);
-  const now = waiting;
-  waiting = [];
-  for (const stream of now) stream._readOn();
-}
 
 /** What the sender hears of a stream that is given up without a reason. */
 const CANCELLED = { message: 'The receiver cancelled the stream', name: 'Error', code: '' };
@@ -63,6 +32,8 @@ class IncomingStream extends Readable {
     this._bytes = 0;
     /** Whether `_read` waits for the record that there is something. */
     this._waiting = false;
+    /** Whether it goes on in the next turn of the event loop. */
+    this._inNextTurn = false;
     /** Whether the peer has to wait for more than the last byte being read. */
     this._held = false;
     this._released = false;
@@ -88,32 +59,32 @@ class IncomingStream extends Readable {
   }
 
   _read() {
-    if (this._claimed) return;
-    if (seen !== visits()) {
-      seen = visits();
-      read = 0;
-    }
-    if (read >= allowed) {
-      waiting.push(this);
-      if (!turning) {
-        turning = true;
-        begun = Date.now();
-        setImmediate(nextTurn);
-      }
-      return;
+    if (!this._claimed && !this._waiting && !this._inNextTurn) this._take();
+  }
+
+  /** Gives the reader what comes next; whether it is ready for more. */
+  _take() {
+    if (!turns.mayTake()) {
+      this._inNextTurn = true;
+      turns.wait(() => {
+        this._inNextTurn = false;
+        this._readOn();
+      });
+      return false;
     }
     const found = native.streamRead(this._endpoint._number, this._peer.conn, this._number);
     if (typeof found === 'number') {
       // If it is gone, the record that says why is on its way.
       if (found === R.END) this.push(null);
       else this._waiting = true;
-      return;
+      return false;
     }
     // Reading may have granted the peer more.
     markDirty(this._endpoint);
-    read += found.length;
-    this.push(found);
+    turns.took(found.length);
+    const more = this.push(found);
     this._tell(found.length);
+    return more && !this.destroyed;
   }
 
   _tell(bytes) {
@@ -250,10 +221,14 @@ class IncomingStream extends Readable {
     else this._readOn();
   }
 
-  /** Reads where no call of the reader's is waiting for it. */
+  /**
+   * Reads where no call of the reader's is waiting for it: what flows goes from here
+   * straight to its listeners, one piece after the other.
+   */
   _readOn() {
+    if (this._claimed) return;
     try {
-      this._read();
+      while (this._take() && this.readableFlowing);
     } catch (error) {
       // Of a listener, which must keep neither this stream nor others from going on.
       uncaught(error);

@@ -19,6 +19,7 @@ mod event_loop;
 mod fast;
 #[cfg_attr(not(unix), path = "no_files.rs")]
 mod files;
+mod heap;
 mod mailbox;
 mod options;
 mod pack;

@@ -9,6 +9,7 @@ use napi_derive::napi;
 use super::control::{failed, find, with_session};
 use super::endpoint::{self, Endpoint};
 use super::fast::{to_flush, Callback, ACCEPTED, WAIT};
+use super::heap;
 use super::value::{self, Arguments};
 use crate::ipc::frame::{Body, Encoding, Failure};
 use crate::ipc::proto::{Read, Sent, Session, LEAST_DIRECT};
@@ -58,7 +59,10 @@ impl Callback for Next {
         };
         let read = |session: &mut Session, now| session.read_stream(stream, now);
         match endpoint.handle.with(conn, read) {
-            Ok(Read::Data(bytes)) => value::buffer(args.env, &bytes),
+            Ok(Read::Data(bytes)) => {
+                heap::note(bytes.len());
+                value::buffer(args.env, &bytes)
+            }
             // Nobody reads a stream that goes to a file.
             Ok(Read::Nothing | Read::Outside(_)) => off_socket(args.env, &endpoint, conn, stream),
             Ok(Read::End) => value::number(args.env, END),
@@ -85,6 +89,7 @@ fn off_socket(env: sys::napi_env, endpoint: &Endpoint, conn: u32, stream: u32) -
     if read == 0 {
         return value::number(env, NOTHING);
     }
+    heap::note(read);
     buffer
 }
 
