@@ -139,10 +139,15 @@ impl Link {
 
     /// Writes what the kernel takes, on the calling thread.
     pub fn flush(&self) {
+        self.flush_at(now());
+    }
+
+    /// The same for one of many, which share a look at the clock.
+    pub(super) fn flush_at(&self, now: Instant) {
         let mut core = self.lock();
         // Nothing waits after most batches that have been told.
         if core.session.output_len() > 0 {
-            core.write(now());
+            core.write(now);
         }
         core.look_for_credit();
         core.settle(&self.wake);

@@ -76,6 +76,9 @@ struct Cut {
 #[derive(Debug)]
 pub(super) struct Outbox {
     ready: BytesMut,
+    /// All that is ready, where that is one frame for many receivers: they share its
+    /// bytes. Whatever is added has them copied.
+    lone: Bytes,
     /// Where bytes belong that the owner writes itself.
     cut: Option<Cut>,
     held: VecDeque<Held>,
@@ -100,6 +103,7 @@ impl Outbox {
     pub(super) fn new(high_water: usize, hard_cap: usize) -> Self {
         Self {
             ready: BytesMut::new(),
+            lone: Bytes::new(),
             cut: None,
             held: VecDeque::new(),
             held_cost: 0,
@@ -116,6 +120,10 @@ impl Outbox {
 
     /// For frames that may leave at once.
     pub(super) fn ready(&mut self) -> &mut BytesMut {
+        if !self.lone.is_empty() {
+            self.ready
+                .extend_from_slice(&std::mem::take(&mut self.lone));
+        }
         &mut self.ready
     }
 
@@ -123,20 +131,22 @@ impl Outbox {
     pub(super) fn front(&self) -> &[u8] {
         match &self.cut {
             Some(cut) => self.ready.get(..cut.after).unwrap_or_default(),
-            None => &self.ready,
+            None if self.lone.is_empty() => &self.ready,
+            None => &self.lone,
         }
     }
 
     /// Bytes for the socket, with those that the owner writes.
     pub(super) fn ready_len(&self) -> usize {
-        self.ready.len() + self.cut.as_ref().map_or(0, |cut| cut.left)
+        let cut = self.cut.as_ref().map_or(0, |cut| cut.left);
+        self.ready.len() + self.lone.len() + cut
     }
 
     /// The owner is to write `count` bytes of a stream after what is here now.
     pub(super) fn cut(&mut self, stream: u32, count: usize) {
         self.cut = Some(Cut {
             stream,
-            after: self.ready.len(),
+            after: self.ready().len(),
             left: count,
         });
     }
@@ -247,6 +257,8 @@ impl Outbox {
         if self.ready_len() > self.high_water {
             return None;
         }
+        // What is released goes behind it.
+        self.ready();
         while let Some(held) = self.held.pop_front() {
             self.held_cost -= held.cost();
             let frame = match held.frame {
@@ -281,7 +293,16 @@ impl Outbox {
     }
 
     pub(super) fn push(&mut self, frame: &[u8]) {
-        self.ready.extend_from_slice(frame);
+        self.ready().extend_from_slice(frame);
+    }
+
+    /// Adds a frame for many receivers.
+    pub(super) fn push_shared(&mut self, frame: Bytes) {
+        if self.ready_len() == 0 {
+            self.lone = frame;
+        } else {
+            self.push(&frame);
+        }
     }
 
     /// Takes a request back that has not left.
@@ -351,6 +372,10 @@ impl Outbox {
                 }
             }
             cut => {
+                self.lone.advance(count.min(self.lone.len()));
+                if self.lone.is_empty() {
+                    self.lone = Bytes::new();
+                }
                 self.ready.advance(count.min(self.ready.len()));
                 if let Some(cut) = cut {
                     cut.after = cut.after.saturating_sub(count);
@@ -415,6 +440,7 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Op {
         Push(usize),
+        PushForMany(usize),
         Hold(usize, bool),
         HoldForMany(usize),
         Release,
@@ -426,6 +452,7 @@ mod tests {
     fn ops() -> impl Strategy<Value = Op> {
         prop_oneof![
             3 => (0usize..200).prop_map(Op::Push),
+            2 => (0usize..200).prop_map(Op::PushForMany),
             3 => (1usize..200, any::<bool>()).prop_map(|(size, request)| Op::Hold(size, request)),
             1 => (LARGE..LARGE + 9, any::<bool>()).prop_map(|(size, request)| Op::Hold(size, request)),
             2 => (1usize..200).prop_map(Op::HoldForMany),
@@ -434,6 +461,24 @@ mod tests {
             1 => any::<usize>().prop_map(Op::Withdraw),
             1 => Just(Op::DropOldest),
         ]
+    }
+
+    #[test]
+    fn a_frame_for_many_is_not_copied_while_it_is_alone() {
+        let now = Instant::now();
+        let mut outbox = Outbox::new(HIGH_WATER, HARD_CAP);
+        let frame = Bytes::from(vec![7; 100]);
+        outbox.push_shared(frame.clone());
+        assert_eq!(outbox.front().as_ptr(), frame.as_ptr());
+        outbox.consume(40, now);
+        assert_eq!(outbox.front().len(), 60);
+        outbox.push(&[8; 5]);
+        assert_eq!(outbox.front().len(), 65);
+        assert!(frame.is_unique(), "nobody keeps what was copied");
+        outbox.consume(65, now);
+        outbox.push_shared(frame.clone());
+        outbox.consume(100, now);
+        assert!(frame.is_unique(), "nor what has left");
     }
 
     #[test]
@@ -467,6 +512,10 @@ mod tests {
                 match op {
                     Op::Push(size) => {
                         outbox.push(&vec![number as u8; size]);
+                        ready.extend(vec![number as u8; size]);
+                    }
+                    Op::PushForMany(size) => {
+                        outbox.push_shared(vec![number as u8; size].into());
                         ready.extend(vec![number as u8; size]);
                     }
                     Op::Hold(size, request) => {

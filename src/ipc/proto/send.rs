@@ -230,7 +230,7 @@ impl Session {
         self.counters.messages_sent += 1;
         if self.outbox.is_open() && self.may_send() {
             self.credit.spend(size);
-            self.outbox.push(&frame);
+            self.outbox.push_shared(frame);
         } else {
             self.outbox.hold_shared(frame);
         }

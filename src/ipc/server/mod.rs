@@ -239,10 +239,7 @@ impl Server {
 
     /// Writes what has been queued since the last call.
     pub fn flush(&self) {
-        let dirty = std::mem::take(&mut *self.inner.dirty());
-        for link in dirty {
-            link.flush();
-        }
+        self.inner.flush_dirty();
     }
 
     /// Where the server listens, once it does.

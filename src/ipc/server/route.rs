@@ -173,10 +173,14 @@ impl Inner {
         Ok(())
     }
 
-    fn flush_dirty(&self) {
+    pub(super) fn flush_dirty(&self) {
         let dirty = std::mem::take(&mut *self.dirty());
+        if dirty.is_empty() {
+            return;
+        }
+        let now = now();
         for link in dirty {
-            link.flush();
+            link.flush_at(now);
         }
     }
 
