@@ -98,3 +98,19 @@ bugTest('a bug when stopping rejects stop() or is told, and all is let go', asyn
     t.deepEqual(server.getClientIds(), []);
   }
 });
+
+bugTest("a bug in telling of a connection's end costs its reason, not the news", async (t) => {
+  const { server, client, errors } = await serve(t);
+  await server.start();
+  const one = client('one');
+  await one.connect();
+  const ends = [once(server, 'clientDisconnect'), once(one, 'disconnect')];
+  const before = counted(server, one);
+  injectBug('pack');
+  await server.disconnectClient('one');
+  await within(Promise.all(ends), 'both to hear of it');
+  t.deepEqual(server.getClientIds(), []);
+  t.is(counted(server, one) - before, 1);
+  t.deepEqual(errors.calls.map(([{ code }]: any) => code), ['IPC_ERR_INTERNAL']);
+  await within(server.stop(), 'stop()');
+});

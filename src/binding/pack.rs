@@ -7,6 +7,7 @@ use serde_json::json;
 use super::endpoint::NameTable;
 use super::mailbox::{Batch, Batches, Extra};
 use crate::ipc::bug;
+use crate::ipc::close::CloseReason;
 use crate::ipc::error::Error;
 use crate::ipc::faults;
 use crate::ipc::frame::{Body, Encoding};
@@ -43,8 +44,9 @@ const NAME_IN_EXTRAS: u32 = 0x8000_0000;
 /// keeps a large text alive.
 const LONG_TEXT: usize = 32 * 1024;
 
-/// Appends one notice. A bug on the way leaves the batch as it was, but for the
-/// failure of the call that the notice would have settled; false if there is none.
+/// Appends one notice. A bug on the way leaves the batch as it was, but for what
+/// somebody waits for, and tells of itself. False if there is no such thing: then the
+/// connection has to end, which counts the bug, so it is told only where there is none.
 pub(super) fn pack(
     batches: &mut Batches,
     names: &mut NameTable,
@@ -53,26 +55,50 @@ pub(super) fn pack(
 ) -> bool {
     let batch = batches.next();
     let written = batch.heads.len();
-    let settles = settles(&notice);
+    let awaited = awaited(&notice);
     let Err(error) = bug::contain(|| append(batch, names, conn, notice)) else {
         return true;
     };
     batch.heads.truncate(written);
-    let body = error_body(&error, None);
-    if let Some((kind, op)) = settles {
-        record(batch, kind, conn, op, 0, &body);
+    let good = awaited.is_some();
+    match awaited {
+        Some(Awaited::Call(kind, id)) => {
+            record(batch, kind, conn, id, 0, &error_body(&error, None));
+        }
+        Some(Awaited::End { again }) => {
+            let reason = CloseReason::InternalError;
+            let body = disconnected(reason, &error.message, again);
+            record(batch, DISCONNECTED, conn, 0, 0, &body);
+        }
+        None => {}
     }
-    record(batch, FAULT, conn, 0, 0, &body);
-    settles.is_some()
+    if good || conn == 0 {
+        record(batch, FAULT, conn, 0, 0, &error_body(&error, None));
+    }
+    good
 }
 
-/// The call that a notice settles, and the record that fails it.
-fn settles(notice: &Notice) -> Option<(u32, u32)> {
+/// What somebody waits for, who has to hear something even after a bug.
+enum Awaited {
+    /// The end of a call, by the kind of record that fails it and its number.
+    Call(u32, u32),
+    /// The end of a connection.
+    End { again: bool },
+}
+
+fn awaited(notice: &Notice) -> Option<Awaited> {
     match notice {
-        Notice::Settled { op, .. } => Some((SETTLED, *op)),
-        Notice::Event(Event::Response { id, .. } | Event::Failed { id, .. }) => Some((FAILED, *id)),
+        Notice::Settled { op, .. } => Some(Awaited::Call(SETTLED, *op)),
+        Notice::Event(Event::Response { id, .. } | Event::Failed { id, .. }) => {
+            Some(Awaited::Call(FAILED, *id))
+        }
+        Notice::Disconnected { again, .. } => Some(Awaited::End { again: *again }),
         _ => None,
     }
+}
+
+fn disconnected(reason: CloseReason, message: &str, again: bool) -> Body {
+    json_body(&json!({ "reason": reason.as_str(), "message": message, "again": again }))
 }
 
 fn append(batch: &mut Batch, names: &mut NameTable, conn: ConnId, notice: Notice) {
@@ -95,8 +121,8 @@ fn append(batch: &mut Batch, names: &mut NameTable, conn: ConnId, notice: Notice
             message,
             again,
         } => {
-            let text = json!({ "reason": reason.as_str(), "message": message, "again": again });
-            record(batch, DISCONNECTED, conn, 0, 0, &json_body(&text));
+            let body = disconnected(reason, &message, again);
+            record(batch, DISCONNECTED, conn, 0, 0, &body);
         }
         Notice::Reconnecting { attempt, delay } => {
             let text = json!({ "attempt": attempt, "delay": delay.as_millis() as u64 });
