@@ -87,6 +87,7 @@ bugTest('a bug when stopping rejects stop() or is told, and all is let go', asyn
     const one = client(place);
     await one.connect();
     const gone = once(one, 'disconnect');
+    const before = counted(server, one);
     injectBug(place);
     const { error } = await within(outcome(server.stop()), 'stop()');
     // The latter is in the Drop of what keeps the file of the socket.
@@ -96,7 +97,24 @@ bugTest('a bug when stopping rejects stop() or is told, and all is let go', asyn
     await one.disconnect();
     t.false(server.getStats().isRunning);
     t.deepEqual(server.getClientIds(), []);
+    t.is(counted(server, one) - before, 1, place);
   }
+});
+
+bugTest('a bug when disconnecting rejects disconnect(), and the connection has ended', async (t) => {
+  const { server, client } = await serve(t);
+  await server.start();
+  const one = client('one');
+  await one.connect();
+  const told = recorder();
+  one.on('disconnect', told);
+  const before = counted(server, one);
+  injectBug('disconnect');
+  t.is((await within(failure(() => one.disconnect()), 'disconnect()')).code, 'IPC_ERR_INTERNAL');
+  t.deepEqual(told.calls.map(([reason]: any) => reason), ['internal_error']);
+  t.is(counted(server, one) - before, 1);
+  await one.connect();
+  t.is(await one.request('echo', 1), 1);
 });
 
 bugTest("a bug in telling of a connection's end costs its reason, not the news", async (t) => {

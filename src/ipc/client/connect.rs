@@ -150,7 +150,8 @@ impl Inner {
         };
         self.end(error, Some(notice));
         if let Some(link) = self.link() {
-            link.fall();
+            // The bug is counted where it is reported.
+            link.with(|session, _| session.close(CloseReason::InternalError, bug::TEXT));
         }
     }
 
@@ -195,21 +196,26 @@ impl Inner {
         };
         let _ = timeout(GRACE, idle(links, waiting)).await;
         link.leave(CloseReason::Local, "disconnected");
-        let gone = async {
-            // Over once it has ended, and everything about that is told.
-            let busy = || {
-                let state = self.state();
-                state.task.is_some() || state.telling
-            };
-            while busy() {
-                sleep(Duration::from_millis(1)).await;
-            }
-        };
-        let _ = timeout(TOLD_WITHIN, gone).await;
+        self.over().await;
         let mut state = self.state();
         if state.phase == Phase::Leaving {
             state.phase = Phase::Idle;
         }
+    }
+
+    /// Waits, for a bounded time, until the connection has ended and everything about
+    /// that is told.
+    pub(super) async fn over(&self) {
+        let busy = || {
+            let state = self.state();
+            state.task.is_some() || state.telling
+        };
+        let over = async {
+            while busy() {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let _ = timeout(TOLD_WITHIN, over).await;
     }
 
     /// Fails waiting calls whose time is over. Never ends.

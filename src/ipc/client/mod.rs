@@ -226,7 +226,10 @@ impl Client {
                 bug::report(&*inner.sink, error);
                 inner.state().phase = Phase::Idle;
                 if let Some(link) = &link {
-                    link.fall();
+                    // The bug is counted where it is reported.
+                    link.with(|session, _| session.close(CloseReason::InternalError, bug::TEXT));
+                    // Whoever hears that it is over looks for nothing any more.
+                    let _ = bug::contained(inner.over()).await;
                 }
             }
             inner.sink.notify(0, Notice::Settled { op, result });

@@ -53,6 +53,8 @@ impl Server {
             if let Err(error) = &result {
                 bug::report(&*inner.sink, error);
                 let _ = bug::contain(|| inner.close_links("stopped after a bug"));
+                // Whoever hears that it is over looks for no ends of connections any more.
+                let _ = bug::contained(timeout(TOLD_WITHIN, inner.emptied())).await;
             }
             inner.state().phase = Phase::Stopped;
             inner.sink.notify(0, Notice::Settled { op, result });
