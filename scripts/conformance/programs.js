@@ -1,13 +1,13 @@
 'use strict';
 
 // Cases that a program shows by its exit code, for they take a build of their own
-// or minutes. The latter are run with --soak.
+// or many minutes. The latter are run with --soak.
 
 const LATER = 'takes minutes: npm run conformance -- --soak';
 /** K3: what is done over and over, a minute each. */
 const FEATURES = ['request', 'publish', 'stream', 'connect'];
 
-/** @type {{ numbers: string[], title: string, args: string[], short?: boolean }[]} run by node, in the repository */
+/** @type {{ numbers: string[], title: string, args: string[], driver?: string, short?: boolean }[]} run by node, in the repository */
 const PROGRAMS = [
   { numbers: ['N15'], title: 'bugs at places of choice, in an addon that has them', args: ['scripts/faults.js'], short: true },
   {
@@ -20,7 +20,13 @@ const PROGRAMS = [
     title: `a minute of ${feature} inside 128 MiB`,
     args: ['scripts/soak', '--minutes', '1', '--memory', '128', '--only', feature],
   })),
-  { numbers: ['K4'], title: 'the tests of the core, searched for leaks', args: ['scripts/sanitizers.js', '--only=core'] },
+  {
+    numbers: ['K4'],
+    title: 'the tests of the core, searched for leaks',
+    args: ['scripts/sanitizers.js', '--only=core'],
+    driver: 'core',
+    short: true,
+  },
   { numbers: ['N16'], title: 'requests and collections under AddressSanitizer', args: ['scripts/sanitizers.js', '--only=collected'] },
 ];
 
@@ -34,8 +40,8 @@ const PROGRAMS = [
  */
 async function runPrograms(cases, wanted, run) {
   const results = [];
-  for (const { numbers, title, args, short } of PROGRAMS) {
-    const result = { numbers, title, role: '', profile: '', driver: 'loop', outcome: /** @type {any} */ ('not run'), reason: LATER, closes: [] };
+  for (const { numbers, title, args, driver = 'loop', short } of PROGRAMS) {
+    const result = { numbers, title, role: '', profile: '', driver, outcome: /** @type {any} */ ('not run'), reason: LATER, closes: [] };
     results.push(result);
     if (!numbers.some((number) => (short ? cases : wanted).includes(number))) continue;
     const { status, output } = await run(process.execPath, args, process.env);
