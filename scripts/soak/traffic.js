@@ -78,12 +78,15 @@ async function abort({ account, endpoint }) {
 async function stream({ account, endpoint, lane, number }) {
   const length = Math.floor(Math.random() ** 3 * 2 * MIB);
   const seed = (lane * 31 + number) % 251;
-  const source = Readable.from(pieces(length, seed), { objectMode: false });
-  await account.call('stream', endpoint.sendStream(source, { meta: { length, seed } }));
+  const sign = { at: Date.now() };
+  const source = Readable.from(pieces(length, seed, sign), { objectMode: false });
+  await account.call('stream', endpoint.sendStream(source, { meta: { length, seed } }), sign);
 }
 
-function* pieces(length, seed) {
+/** Each piece that is taken is a sign of life. */
+function* pieces(length, seed, sign) {
   for (let at = 0; at < length; ) {
+    sign.at = Date.now();
     const piece = Buffer.alloc(Math.min(length - at, 1 + Math.floor(Math.random() * 100_000)), seed);
     at += piece.length;
     yield piece;
