@@ -7,7 +7,7 @@ import { SmartIpc } from '@push.rocks/smartipc';
 import { decodeBinary, encodeBinary } from '../support/binary-frames.mjs';
 import { closeAfter, deferred, failure, once, recorder, tempSocket, within } from '../support/helpers.cjs';
 import { frame, ofType, RawServer } from '../support/raw-peer.mjs';
-import { about, chunk, OURS, receiveBytes, say, sendBytes } from '../support/raw-streams.mjs';
+import { about, chunk, OURS, receiveBytes, say, sendBytes, WINDOW } from '../support/raw-streams.mjs';
 import { wireServer } from '../support/wire.mjs';
 
 const PROTOCOL = { version: 1, features: [] as string[], maxMessageSize: 8388608, windowMessages: 1024, windowBytes: 8388608 };
@@ -71,6 +71,25 @@ test('done is said when the reader has read, not before', async (t) => {
   t.deepEqual(peer.frames, []);
   readable.resume();
   t.is((await last).type, '__stream_done__');
+});
+
+test('a chunk has no more bytes than chunkSize, 64 KiB by default', async (t) => {
+  const wire = await wireServer(t);
+  const peer = await wire.client();
+  for (const [chunkSize, longest] of [[20_000, 20_000], [50_000.9, 50_000], [undefined, 65_536], [200_000, 200_000]] as [number | undefined, number][]) {
+    const sent = wire.server.sendStreamToClient('raw', Readable.from([randomBytes(WINDOW)]), { chunkSize });
+    const { streamId } = (await peer.expectFrame(ofType('__stream_init__'))).payload;
+    const lengths = [];
+    for (;;) {
+      const { type, payload } = await peer.expectFrame(about(streamId, 'chunk', 'end'));
+      if (type === '__stream_end__') break;
+      lengths.push(Buffer.from(payload.chunk, 'base64').length);
+    }
+    await say(peer, 'done', { streamId });
+    t.is(Math.max(...lengths), longest);
+    t.is(lengths.reduce((sum, length) => sum + length), WINDOW);
+    await within(sent, 'the promise of the sender');
+  }
 });
 
 test('the server streams to a raw client, within its window', async (t) => {
