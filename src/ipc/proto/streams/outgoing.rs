@@ -230,8 +230,9 @@ impl Outgoing {
     pub(super) fn unpark(&mut self, mut tell: impl FnMut(u32)) {
         let streams = &mut self.streams;
         self.parked.retain(|number| {
-            // Its place in here may be all that is left of it.
-            let Some(out) = streams.get_mut(number) else {
+            // Its place in here may be all that is left of it, also if another stream
+            // has its number by now.
+            let Some(out) = streams.get_mut(number).filter(|out| out.parked) else {
                 return false;
             };
             out.parked = out.credit() == 0;
@@ -361,5 +362,26 @@ mod tests {
         assert!(matches!(turn, Some(Turn::Data { room: Some(1), .. })));
         let turn = outgoing.next(usize::MAX);
         assert!(matches!(turn, Some(Turn::Data { room: None, .. })));
+    }
+
+    #[test]
+    fn a_stream_that_is_over_leaves_nobody_waiting_in_its_place() {
+        let mut outgoing = Outgoing::default();
+        let told = |outgoing: &mut Outgoing| {
+            let mut told = Vec::new();
+            outgoing.unpark(|number| told.push(number));
+            told
+        };
+        add(&mut outgoing, 1, 10, 10);
+        outgoing.park(1);
+        outgoing.remove(1);
+        add(&mut outgoing, 1, 10, 10);
+        assert!(told(&mut outgoing).is_empty());
+        outgoing.park(1);
+        outgoing.remove(1);
+        add(&mut outgoing, 1, 10, 10);
+        outgoing.park(1);
+        assert_eq!(told(&mut outgoing), [1], "told once");
+        assert!(told(&mut outgoing).is_empty());
     }
 }
