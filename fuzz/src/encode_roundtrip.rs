@@ -46,12 +46,11 @@ fn there_and_back(u: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     let mut begin = 0;
     for (at, frame) in sent {
         assert_eq!(at, begin);
-        let text = format!("{frame:?}");
+        let expected = received(frame, profile);
         let next = decoder.next_frame();
         let Ok(Some((back, size))) = next else {
-            panic!("{text} became {next:?}")
+            panic!("{expected:?} became {next:?}")
         };
-        let expected = received(frame, profile);
         assert_eq!(shown(&back), shown(&expected));
         assert_eq!(again(&back, profile), again(&expected, profile));
         begin += 4 + size;

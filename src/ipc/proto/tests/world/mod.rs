@@ -97,6 +97,8 @@ pub(super) struct World {
     owners: [Owner; 2],
     /// By their sender.
     streams: [Streams; 2],
+    /// Bytes that were carried, and events that were told.
+    moved: usize,
 }
 
 impl World {
@@ -118,6 +120,7 @@ impl World {
             pair: Pair::with(config),
             owners: Default::default(),
             streams: Default::default(),
+            moved: 0,
         }
     }
 
@@ -171,6 +174,7 @@ impl World {
     fn learn(&mut self) {
         for role in BOTH {
             for event in self.pair.events(role) {
+                self.moved += 1;
                 self.learn_of_streams(role, &event);
                 self.owner(role).learn(event);
             }
@@ -296,6 +300,7 @@ impl World {
             self.streams(from).heard(&output);
             self.pair.end(to).input(&output, now);
             self.pair.end(from).wrote(output.len(), now);
+            self.moved += output.len();
         }
     }
 
@@ -360,7 +365,20 @@ impl World {
         !said && self.streams_over() && !self.owners.iter().any(owed)
     }
 
-    /// Everybody does their duty until nothing is left to do.
+    fn moved(&self) -> usize {
+        self.moved + self.streams.iter().map(|it| it.moved).sum::<usize>()
+    }
+
+    /// Whether an end reads what the other has to say.
+    fn can_carry(&mut self) -> bool {
+        BOTH.iter().any(|from| {
+            let says = self.pair.end(*from).output_len() > 0;
+            says && self.pair.end(other(*from)).wants_read()
+        })
+    }
+
+    /// Everybody does their duty until nothing is left to do, or nothing moves because
+    /// an end is over and the other does not know.
     fn settle(&mut self) {
         // Who has finished sending waits for its answers, but not for ever.
         self.run(Op::Wait { millis: 1000 });
@@ -368,6 +386,7 @@ impl World {
             if self.is_quiet() {
                 return;
             }
+            let before = self.moved();
             for role in BOTH {
                 self.run(Op::Carry {
                     from: role,
@@ -388,6 +407,9 @@ impl World {
                 if self.owner(role).pinged {
                     self.run(Op::Pong { from: role });
                 }
+            }
+            if self.moved() == before && !self.can_carry() {
+                return;
             }
         }
     }

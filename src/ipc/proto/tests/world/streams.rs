@@ -34,6 +34,8 @@ pub(super) struct Streams {
     next: u32,
     lives: BTreeMap<u32, Life>,
     wire: Wire,
+    /// What receivers have read, ends included, and let go of.
+    pub(super) moved: usize,
 }
 
 /// Listens to what the sender says.
@@ -120,9 +122,11 @@ impl Streams {
                 let life = self.life(number);
                 if life.read_all && !life.failed {
                     (life.finished, life.id) = (true, None);
+                    self.moved += 1;
                     session.finish_stream(id, now);
                 } else if life.failed {
                     life.id = None;
+                    self.moved += 1;
                     session.cancel_stream(id, reason("failed"), now);
                 }
             }
@@ -175,11 +179,12 @@ impl Streams {
                     );
                     life.read += 1;
                 }
+                self.moved += data.len();
             }
             Read::Nothing => assert!(!life.failed && !life.read_all),
             Read::End => {
                 assert!(life.ended && life.read == life.written, "an early end");
-                life.read_all = true;
+                self.moved += usize::from(!std::mem::replace(&mut life.read_all, true));
             }
             Read::Gone => assert!(life.failed, "gone without a word"),
             Read::Outside(_) => panic!("nobody took any outside"),
