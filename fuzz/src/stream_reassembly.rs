@@ -1,68 +1,47 @@
 //! Frames of streams in any order, twice, too many or too long, against the
 //! rules of `docs/protocol.md` kept as a table.
 //!
-//! - A reader gets exactly the bytes that were sent, in order, and the end last.
+//! - A reader gets exactly the bytes that were sent, in order, and the end last;
+//!   those that it took off the socket itself are told apart from those kept.
+//! - A reader, or a source, that waits is told when it need not, and once.
 //! - A sender that breaks a rule is found at once; one that breaks none never.
-//! - What a reader has not taken never exceeds the window, nor do its grants.
-//! - What this side sends never exceeds what the peer has granted.
+//! - What a reader has not taken never exceeds the window, nor do its grants, and
+//!   these come as soon as a quarter of it is free.
+//! - What this side sends never exceeds what the peer has granted, and nothing
+//!   comes between the head of a chunk and its bytes, wherever those are.
 //!
 //! Input: a byte for role, profile and size of things, then operations: see `ops`.
 
+mod incoming;
 mod ops;
+mod outgoing;
+mod readers;
+mod wire;
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use smartipc_native::ipc::frame::{Body, Failure, Frame, Id, Profile};
-use smartipc_native::ipc::options::{Limits, SessionConfig, MAX_NAME};
-use smartipc_native::ipc::proto::{Event, Read, Role};
+use smartipc_native::ipc::frame::Profile;
+use smartipc_native::ipc::options::{Limits, SessionConfig};
+use smartipc_native::ipc::proto::{Event, Role};
 use smartipc_native::ipc::CloseReason;
 
+use self::incoming::{Chunk, In};
 use self::ops::Op;
+use self::outgoing::Out;
 use crate::peer::Peer;
 
 /// Units that an incoming stream may be ahead; few, so that it is reached.
 const WINDOW: u64 = 40;
 /// Bytes of a unit where things are large: one chunk is long enough to be kept as
-/// it is, or is put together with others.
+/// it is, to be put together with others, or to pass the queues by.
 const LARGE: u64 = 1024;
 /// Streams at one time, in each direction.
 const LIMIT: usize = 3;
 /// Operations of one input: fewer than the streams that a peer may open and give
 /// up before it is closed for that. With large things they cost more.
 const MOST: [usize; 2] = [200, 60];
-
-/// A stream of the peer.
-#[derive(Default)]
-struct In {
-    local: u32,
-    sent: u64,
-    read: u64,
-    granted: u64,
-    ended: bool,
-    failed: bool,
-}
-
-impl In {
-    /// Bytes that the peer may send.
-    fn room(&self) -> u64 {
-        if self.ended {
-            0
-        } else {
-            self.granted - self.sent
-        }
-    }
-}
-
-/// A stream of this side.
-#[derive(Default)]
-struct Out {
-    written: u64,
-    sent: u64,
-    limit: u64,
-    ended: bool,
-}
 
 pub fn run(data: &[u8]) {
     let [head, rest @ ..] = data else { return };
@@ -96,9 +75,22 @@ struct Table {
     /// Bytes of a unit.
     unit: u64,
     incoming: BTreeMap<u32, In>,
-    outgoing: BTreeMap<u32, Out>,
-    /// Streams that the session has refused since the last look.
+    /// What the peer has not finished saying.
+    chunk: Option<Chunk>,
+    /// Streams of the peer that this side is done with, of which it has not heard.
+    leaving: Vec<u32>,
+    /// Streams that the peer has given up and this side has let go of; what is still
+    /// on its way may be about them.
+    late: Vec<u32>,
+    /// Streams that the session has refused and the peer has not heard of.
     refused: usize,
+    outgoing: BTreeMap<u32, Out>,
+    /// Streams that this side has opened.
+    opened: u32,
+    /// Bytes written of the chunk whose bytes this side's owner has.
+    cut: u64,
+    /// Bytes that the socket takes after each operation.
+    takes: usize,
     /// The stream of the last operation.
     last: u32,
 }
@@ -121,25 +113,32 @@ impl Table {
             peer: Peer::opened(role, profile, config, window),
             unit,
             incoming: BTreeMap::new(),
-            outgoing: BTreeMap::new(),
+            chunk: None,
+            leaving: Vec::new(),
+            late: Vec::new(),
             refused: 0,
+            outgoing: BTreeMap::new(),
+            opened: 0,
+            cut: 0,
+            takes: usize::MAX,
             last: 1,
         }
-    }
-
-    fn window(&self) -> u64 {
-        WINDOW * self.unit
     }
 
     /// False once the connection is over.
     fn run(&mut self, op: &Op) -> bool {
         let rule_broken = match *op {
-            Op::Open(id) => self.open(id),
-            Op::Data(id, size) => self.data(id, size),
-            Op::End(id) => self.end(id),
-            Op::Error(id) => self.error(id),
-            Op::Credit(id, bytes) => self.credit(id, bytes),
-            Op::Cancel(id) | Op::Done(id) => self.over(id, matches!(op, Op::Done(_))),
+            Op::Open(_) | Op::End(_) | Op::Error(_) | Op::Begin(..) => {
+                // One frame after the other.
+                self.feed(usize::MAX) || self.say(op)
+            }
+            Op::More(count) => self.feed(count),
+            Op::Credit(..) | Op::Over(..) => {
+                self.feed(usize::MAX) || {
+                    self.answer(op);
+                    false
+                }
+            }
             _ => {
                 self.own(op);
                 false
@@ -150,239 +149,84 @@ impl Table {
             return false;
         }
         assert!(self.peer.session.is_open(), "closed because of {op:?}");
-        self.look();
+        self.learn();
+        self.write(self.takes);
+        self.learn();
+        self.check();
         true
-    }
-
-    /// What the peer does: whether it breaks a rule.
-    fn open(&mut self, id: u32) -> bool {
-        let name = Bytes::from(format!("{:width$}", id, width = id as usize * 10));
-        assert!(name.len() <= MAX_NAME);
-        self.peer.say(&Frame::StreamOpen {
-            id: Id::Number(id),
-            name: name.clone(),
-            body: Body::none(),
-        });
-        let live = self.incoming.values().filter(|it| !it.failed).count();
-        if live >= LIMIT || self.incoming.len() >= 2 * LIMIT {
-            self.refused += 1;
-            return false;
-        }
-        if self.incoming.contains_key(&id) {
-            return true;
-        }
-        let events = self.peer.events();
-        let [Event::StreamOpen {
-            id: local,
-            name: told,
-            ..
-        }] = &events[..]
-        else {
-            panic!("{events:?}")
-        };
-        assert_eq!(*told, name);
-        let stream = In {
-            local: *local,
-            granted: self.window(),
-            ..In::default()
-        };
-        self.incoming.insert(id, stream);
-        false
-    }
-
-    fn data(&mut self, id: u32, size: u64) -> bool {
-        let sent = self.incoming.get(&id).map_or(0, |it| it.sent);
-        self.peer.say(&Frame::StreamData {
-            id: Id::Number(id),
-            data: part(id, sent, size),
-        });
-        let Some(it) = self.incoming.get_mut(&id).filter(|it| !it.failed) else {
-            return false;
-        };
-        it.sent += size;
-        it.ended || it.sent > it.granted
-    }
-
-    fn end(&mut self, id: u32) -> bool {
-        self.peer.say(&Frame::StreamEnd { id: Id::Number(id) });
-        let Some(it) = self.incoming.get_mut(&id).filter(|it| !it.failed) else {
-            return false;
-        };
-        std::mem::replace(&mut it.ended, true)
-    }
-
-    fn error(&mut self, id: u32) -> bool {
-        self.peer.say(&Frame::StreamError {
-            id: Id::Number(id),
-            failure: Failure::default(),
-        });
-        if let Some(it) = self.incoming.get_mut(&id).filter(|it| !it.failed) {
-            it.failed = true;
-            let told = self.peer.events();
-            let told = told
-                .iter()
-                .filter(|event| matches!(event, Event::StreamFailed { id, .. } if *id == it.local));
-            assert_eq!(told.count(), 1);
-        }
-        false
-    }
-
-    fn credit(&mut self, id: u32, bytes: u64) -> bool {
-        if let Some(it) = self.outgoing.get_mut(&id) {
-            it.limit = it.limit.max(bytes);
-        }
-        self.peer.say(&Frame::StreamCredit {
-            id: Id::Number(id),
-            bytes,
-        });
-        false
-    }
-
-    fn over(&mut self, id: u32, done: bool) -> bool {
-        let wire = Id::Number(id);
-        self.peer.say(&if done {
-            Frame::StreamDone { id: wire }
-        } else {
-            Frame::StreamCancel {
-                id: wire,
-                failure: Failure::default(),
-            }
-        });
-        let told = self.peer.events().into_iter().filter(|event| match event {
-            Event::StreamDone { id: told } => done && *told == id,
-            Event::StreamCancelled { id: told, .. } => !done && *told == id,
-            _ => false,
-        });
-        let known = self.outgoing.remove(&id).is_some();
-        assert_eq!(told.count(), usize::from(known));
-        false
     }
 
     /// What this side's owner does.
     fn own(&mut self, op: &Op) {
-        let (now, window) = (self.peer.now, self.window());
-        let chunk = 7 * self.unit as usize;
-        let session = &mut self.peer.session;
         match *op {
             Op::Read(id) => self.read(id),
-            Op::Finish(id) => {
-                let all_read = |it: &&mut In| it.ended && it.read == it.sent && !it.failed;
-                if let Some(it) = self.incoming.get_mut(&id).filter(all_read) {
-                    session.finish_stream(it.local, now);
-                    self.incoming.remove(&id);
-                }
-            }
-            Op::Refuse(id) => {
-                if let Some(it) = self.incoming.remove(&id) {
-                    session.cancel_stream(it.local, Failure::default(), now);
-                }
-            }
-            Op::OpenOwn(id) => {
-                let name = Bytes::from(format!("o{id}"));
-                let opened = session.open_stream(id, name, Body::none(), chunk, now);
-                let room = self.outgoing.len() < LIMIT && !self.outgoing.contains_key(&id);
-                assert_eq!(opened.is_ok(), room);
-                if room {
-                    let stream = Out {
-                        limit: window,
-                        ..Out::default()
-                    };
-                    self.outgoing.insert(id, stream);
-                }
-            }
-            Op::Write(id, size) => {
-                if let Some(it) = self.outgoing.get_mut(&id).filter(|it| !it.ended) {
-                    session.write_stream(id, part(id, it.written, size), now);
-                    it.written += size;
-                }
-            }
-            Op::EndOwn(id) => {
-                if let Some(it) = self.outgoing.get_mut(&id) {
-                    it.ended = true;
-                    session.end_stream(id, now);
-                }
-            }
-            Op::Abort(id) => {
-                let known = self.outgoing.remove(&id).is_some();
-                assert_eq!(session.abort_stream(id, Failure::default(), now), known);
-            }
+            Op::Wait(id) => self.wait(id),
+            Op::Outlet(id) => self.open_outlet(id),
+            Op::Consume(id, count) => self.consume(id, count),
+            Op::Take(count, joins) => self.take(count, joins),
+            Op::Leave => self.leave(),
+            Op::Finish(id) | Op::Refuse(id) => self.let_go(id, matches!(op, Op::Finish(_))),
+            Op::OpenOwn(id) => self.open_own(id),
+            Op::Write(id, size) => self.write_stream(id, size),
+            Op::Direct(id, size, taken) => self.write_directly(id, size, taken),
+            Op::Offer(id, size) => self.offer(id, size),
+            Op::EndOwn(id) => self.end_own(id),
+            Op::Abort(id) => self.abort(id),
+            Op::Socket(takes) => self.takes = takes,
             _ => {}
         }
     }
 
-    fn read(&mut self, id: u32) {
-        let Some(it) = self.incoming.get_mut(&id) else {
-            return;
-        };
-        match self.peer.session.read_stream(it.local, self.peer.now) {
-            Read::Data(data) => {
-                assert!(!data.is_empty() && !it.failed);
-                let expected = part(id, it.read, data.len() as u64);
-                assert!(data == expected, "not the bytes from {} on", it.read);
-                it.read += data.len() as u64;
-                assert!(it.read <= it.sent);
-            }
-            Read::Nothing => assert!(it.read == it.sent && !it.ended && !it.failed),
-            Read::End => assert!(it.read == it.sent && it.ended && !it.failed),
-            Read::Outside(_) => panic!("nobody took any outside"),
-            Read::Gone => assert!(it.failed),
+    /// Everything leaves.
+    fn drain(&mut self) {
+        self.write(usize::MAX);
+        self.learn();
+    }
+
+    /// What the session's owner is told.
+    fn learn(&mut self) {
+        for event in self.peer.events() {
+            self.told(&event);
         }
     }
 
-    /// What the session says, and what it holds.
-    fn look(&mut self) {
-        let window = self.window();
-        for frame in self.peer.listen() {
-            match frame {
-                Frame::StreamCredit { id, bytes } => {
-                    let it = self
-                        .incoming
-                        .get_mut(&told(&id))
-                        .expect("credit for a stream that is there");
-                    assert!(
-                        bytes > it.granted && bytes <= it.read + window,
-                        "a grant of {bytes}"
-                    );
-                    it.granted = bytes;
-                }
-                Frame::StreamData { id, data } => {
-                    let id = told(&id);
-                    // One that has just been given up may have left before.
-                    let Some(it) = self.outgoing.get_mut(&id) else {
-                        continue;
-                    };
-                    let expected = part(id, it.sent, data.len() as u64);
-                    assert!(data == expected, "not the bytes from {} on", it.sent);
-                    it.sent += data.len() as u64;
-                    assert!(
-                        it.sent <= it.limit && it.sent <= it.written,
-                        "more than was granted"
-                    );
-                }
-                Frame::StreamEnd { id } => {
-                    if let Some(it) = self.outgoing.get(&told(&id)) {
-                        assert!(it.ended && it.sent == it.written, "an early end");
-                    }
-                }
-                Frame::StreamCancel { failure, .. } if !failure.code.is_empty() => {
-                    assert!(self.refused > 0);
-                    self.refused -= 1;
-                }
-                _ => {}
+    fn told(&mut self, event: &Event) {
+        match event {
+            Event::StreamReadable { id } => {
+                let it = self.incoming.values_mut().find(|it| it.local == *id);
+                let it = it.expect("a stream that is there");
+                assert!(!it.failed && !it.outlet, "nobody asked");
+                assert!(std::mem::take(&mut it.waiting), "told twice");
             }
+            Event::StreamRoom { id } => {
+                let it = self.outgoing.get_mut(id);
+                it.expect("room for a stream that is there").go_on();
+            }
+            other => panic!("{other:?} for no reason"),
         }
-        assert_eq!(self.refused, 0, "a stream was neither taken nor refused");
-        // What was granted and written has left: nobody waits for anybody.
-        for it in self.outgoing.values() {
-            assert_eq!(
-                it.sent,
-                it.written.min(it.limit),
-                "bytes stay although granted"
-            );
+    }
+
+    fn check(&mut self) {
+        for it in self.incoming.values().filter(|it| !it.failed) {
+            it.check(&self.peer.session);
         }
         let live = self.incoming.values().filter(|it| !it.failed).count();
-        assert_eq!(self.peer.session.open_streams(), live + self.outgoing.len());
-        self.peer.events();
+        let session = &self.peer.session;
+        assert_eq!(session.open_streams(), live + self.outgoing.len());
+        if session.output_len() > 0 {
+            return;
+        }
+        self.late.clear();
+        assert_eq!(self.refused, 0, "a stream was neither taken nor refused");
+        assert!(self.leaving.is_empty(), "the peer still waits for its end");
+        for it in self.incoming.values().filter(|it| !it.failed) {
+            it.check_grant();
+        }
+        // What was granted and written has left: nobody waits for anybody.
+        for (id, it) in &self.outgoing {
+            it.check_quiet();
+            assert_eq!(session.backlog(*id), Some((it.written - it.sent) as usize));
+        }
     }
 
     fn close(mut self) {
@@ -392,13 +236,7 @@ impl Table {
             (session.open_streams(), session.queued()),
             (0, session.output_len())
         );
-    }
-}
-
-fn told(id: &Id) -> u32 {
-    match id {
-        Id::Number(number) => *number,
-        Id::Text(text) => std::str::from_utf8(text).unwrap().parse().unwrap(),
+        assert_eq!(session.awaited_chunk(), None);
     }
 }
 
