@@ -30,6 +30,8 @@ const BUILD = ['--sanitizer', 'none'];
 /** Targets whose input is text, for which there are words: in others these are noise. */
 const TEXTS = ['envelope_head', 'frame_decoder', 'topic_match'];
 const WEIGHTS = '-entropic=0';
+/** Seconds beyond its time after which a fuzzer hangs. */
+const GRACE = 60;
 
 /** The flags of the sanitizer are unstable ones, which the stable compiler takes on this word. */
 function toolEnv(env) {
@@ -71,7 +73,17 @@ async function run(folder, target, seconds, env) {
   const size = `-max_len=${LONGEST[target] || 65536}`;
   const args = [...words, size, `-max_total_time=${seconds}`, '-print_final_stats=1', `-artifact_prefix=${artifacts}/`, WEIGHTS, ...LIMITS];
   const begin = Date.now();
-  const { log, end } = await outcome(spawn(program, [...args, learnt, path.join(folder, 'corpus', target)], { cwd: folder, env, stdio: ['ignore', 'ignore', 'pipe'] }));
+  const { log, end } = await outcome(
+    spawn(program, [...args, learnt, path.join(folder, 'corpus', target)], {
+      cwd: folder,
+      // On a busy machine a trace takes longer than an input may.
+      env: { ...env, RUST_BACKTRACE: '0' },
+      stdio: ['ignore', 'ignore', 'pipe'],
+      // What a fuzzer does on a signal may wait for a lock that the program holds.
+      timeout: (seconds + GRACE) * 1000,
+      killSignal: 'SIGKILL',
+    }),
+  );
   const said = /panicked at .*\n(.*)|^.*ERROR: (.*)/m.exec(log) || [];
   return {
     log,
