@@ -40,14 +40,15 @@ if (require.main === module) {
  * @param {string[]} [built] platforms whose addon is in npm/; without them it is
  *   this one, with the addon beside native.js
  * @param {(platform: string) => string} [from] where their addons are
+ * @param {object} [fields] of every manifest, beside its own
  */
-function packAll(out, built, from = (platform) => path.join(root, 'npm', platform)) {
+function packAll(out, built, from = (platform) => path.join(root, 'npm', platform), fields = {}) {
   fs.mkdirSync(out, { recursive: true });
   const work = fs.mkdtempSync(path.join(out, 'work-'));
   try {
-    const staged = [stageMain(path.join(work, 'main'))];
-    if (built === undefined) staged.push(stagePlatform(path.join(work, 'platform'), platformName(), root));
-    else for (const platform of built) staged.push(stagePlatform(path.join(work, platform), platform, from(platform)));
+    const staged = [stageMain(path.join(work, 'main'), fields)];
+    if (built === undefined) staged.push(stagePlatform(path.join(work, 'platform'), platformName(), root, fields));
+    else for (const platform of built) staged.push(stagePlatform(path.join(work, platform), platform, from(platform), fields));
     return staged.map((folder) => pack(folder, out));
   } finally {
     fs.rmSync(work, { recursive: true, force: true });
@@ -58,18 +59,18 @@ function packAll(out, built, from = (platform) => path.join(root, 'npm', platfor
  * The package as it is published: its platforms are optional dependencies,
  * which a checkout can't have, for they aren't published before it.
  */
-function stageMain(folder) {
+function stageMain(folder, fields) {
   const manifest = readManifest('package.json');
   const published = Object.fromEntries(Object.entries(manifest).filter(([field]) => !OURS.includes(field)));
   published.optionalDependencies = Object.fromEntries(platforms().map((platform) => [`${manifest.name}-${platform}`, manifest.version]));
   fs.mkdirSync(folder);
   for (const file of [...manifest.files, ...ALWAYS]) copy(path.join(root, file), path.join(folder, file));
-  writeManifest(folder, published);
+  writeManifest(folder, { ...published, ...fields });
   return folder;
 }
 
 /** The package of a platform, with the addon that is in `from`. */
-function stagePlatform(folder, platform, from) {
+function stagePlatform(folder, platform, from, fields) {
   if (!platforms().includes(platform)) throw new SetupError(`there is no package for ${platform}: npm/ has ${platforms().join(', ')}.`);
   const manifest = readManifest(path.join('npm', platform, 'package.json'));
   const addon = path.join(from, manifest.main);
@@ -78,7 +79,7 @@ function stagePlatform(folder, platform, from) {
   // The bill of materials is of a release, and of the addon beside it.
   for (const file of manifest.files.filter((file) => fs.existsSync(path.join(from, file)))) copy(path.join(from, file), path.join(folder, file));
   copy(path.join(root, 'LICENSE'), path.join(folder, 'LICENSE'));
-  writeManifest(folder, manifest);
+  writeManifest(folder, { ...manifest, ...fields });
   return folder;
 }
 

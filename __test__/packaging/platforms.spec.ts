@@ -1,5 +1,6 @@
 // What a release is made of, as far as one platform can tell.
 
+import { execFileSync } from 'child_process';
 import fs from 'fs';
 import path from 'path';
 import { createRequire } from 'module';
@@ -73,6 +74,19 @@ test("a platform's tarball has addon, manifest, licence and bill of materials", 
   const tarballs = packAll(path.join(folder, 'out'), ['win32-x64'], () => from);
   t.is(tarballs.length, 2);
   t.deepEqual(filesOf(tarballs[1]), ['LICENSE', 'package.json', 'sbom.cdx.json', 'smartipc-native.win32-x64.node']);
+});
+
+test('a release names its repository in every manifest, and a tarball of a checkout does not', (t) => {
+  const from = path.join(folder, 'with-repository');
+  fs.mkdirSync(from);
+  fs.writeFileSync(path.join(from, 'smartipc-native.win32-x64.node'), 'addon');
+  const repository = { type: 'git', url: 'git+https://example.org/some/where.git' };
+  const manifests = (fields?: object) =>
+    packAll(path.join(folder, fields ? 'release' : 'checkout'), ['win32-x64'], () => from, fields).map((tarball: string) =>
+      JSON.parse(execFileSync('tar', ['-xzOf', tarball, 'package/package.json'], { encoding: 'utf8' }))
+    );
+  for (const manifest of manifests({ repository })) t.deepEqual(manifest.repository, repository);
+  for (const manifest of manifests()) t.false('repository' in manifest);
 });
 
 test('workflows run npm scripts that are there, and actions by their commit', (t) => {

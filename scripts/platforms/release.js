@@ -41,7 +41,13 @@ function pack({ out = path.join(root, '.setup', 'release') }) {
     check(platform);
     writeBillOfMaterials(platform);
   }
-  for (const tarball of packAll(path.resolve(out), platforms())) console.log(tarball);
+  for (const tarball of packAll(path.resolve(out), platforms(), undefined, repository())) console.log(tarball);
+}
+
+/** npm compares it with the workflow that publishes, which is where it is known. */
+function repository() {
+  const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: name } = process.env;
+  return server && name ? { repository: { type: 'git', url: `git+${server}/${name}.git` } } : {};
 }
 
 function publish({ packages, tag }) {
