@@ -14,7 +14,6 @@ use super::mailbox::Mailbox;
 use super::pack;
 use super::runtime::Held;
 use crate::ipc::bug;
-#[cfg(unix)]
 use crate::ipc::link::Link;
 use crate::ipc::notice::{ConnId, Notice, Sink};
 use crate::ipc::poller::Poller;

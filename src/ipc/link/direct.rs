@@ -8,6 +8,7 @@ use crate::ipc::proto::Sent;
 use crate::ipc::transport::Stream;
 
 /// Room for the head of the chunk behind the bytes that are read.
+#[cfg(unix)]
 const HEAD_ROOM: usize = 16;
 
 impl Link {
