@@ -46,7 +46,7 @@ const STEPS = [
     count: countTap,
   },
   { id: 'runtimes', title: 'other runtimes', modules: true, addon: true, command: () => fetching('runtimes', 'run.js', '--no-build', '--only=14,20,24,bun'), count: countLastLine },
-  // Installs a cross compiler and wine, and builds the standard library.
+  // CI asks for it. Installs a cross compiler and wine, and builds the standard library.
   { id: 'windows', title: 'compile for Windows, run under wine', modules: true, onlyIfNamed: true, command: () => fetching('platforms', 'smoke.js'), count: countLastLine },
   { id: 'modules', title: 'compilers and bundlers', modules: true, addon: true, command: () => fetching('runtimes', 'modules.js', '--no-build'), count: countLastLine },
   // CI asks for it. Building it with the sanitizer takes minutes; what it has found is replayed by `cargo test`.
