@@ -9,12 +9,13 @@
 // What is needed is fetched by fetch.js. A platform that can't be built is named
 // with the reason, and makes the exit code 1.
 
-const { spawnSync } = require('child_process');
+const { spawn } = require('child_process');
 const path = require('path');
 
 const { root, ADDON_ONLY, ending, replaceFile, runMain, SetupError } = require('../setup.js');
 const { STORE, NotFetched, debian, rustWithSources, windowsLibraries, zig } = require('./fetch.js');
 const { inspect } = require('./inspect.js');
+const { inLanes } = require('./lanes.js');
 const { LARGEST, PLATFORMS } = require('./list.js');
 const { seconds, summarise } = require('./report.js');
 const { writeBillOfMaterials } = require('./sbom.js');
@@ -23,9 +24,9 @@ const { writeBillOfMaterials } = require('./sbom.js');
 const STD_FEATURES = '-Zbuild-std-features=panic-unwind,backtrace-trace-only';
 
 if (require.main === module) {
-  runMain(() => {
+  runMain(async () => {
     const options = parseArgs(process.argv.slice(2), ['only', 'allow-skip']);
-    const rows = options.only.map((platform) => buildRow(platform));
+    const rows = await inLanes(options.only, (platform, lane) => buildRow(platform, lane));
     process.exitCode = summarise('addons', rows, options.allowSkip);
   });
 }
@@ -43,11 +44,11 @@ function parseArgs(args, lists) {
   return options;
 }
 
-function buildRow(platform) {
-  console.log(`\n=== ${platform} ===`);
+async function buildRow(platform, lane) {
+  console.log(`${platform}: begun`);
   const begin = Date.now();
   try {
-    const file = build(platform);
+    const file = await build(platform, { lane });
     const found = inspect(file, platform);
     const problems = [];
     if (found.size > LARGEST) problems.push(`${found.size} bytes are more than ${LARGEST}`);
@@ -65,29 +66,48 @@ function buildRow(platform) {
 }
 
 /**
- * Builds the addon of a platform; returns its path.
+ * Builds the addon of a platform; its path.
  *
  * @param {string} platform
- * @param {{ profile?: 'release' | 'dev', into?: string }} [options]
+ * @param {{ profile?: 'release' | 'dev', into?: string, lane?: number }} [options]
  */
-function build(platform, { profile = 'release', into = path.join(root, 'npm', platform) } = {}) {
+async function build(platform, { profile = 'release', into = path.join(root, 'npm', platform), lane = 0 } = {}) {
   if (process.platform !== 'linux' || process.arch !== 'x64') throw new NotFetched('is built on Linux x64 only');
   const { target } = PLATFORMS[platform];
-  const { command, args, env } = commandFor(platform);
+  const { command, args, env } = commandFor(platform, lane);
   const all = [...args, ...ADDON_ONLY, '--profile', profile, '--locked', '--target', withGlibc(platform)];
   // Nobody looks at the symbols of a build that is made for one run.
   if (profile === 'dev') env.CARGO_PROFILE_DEV_DEBUG = 'false';
-  const result = spawnSync(command, all, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'] });
+  const result = await runAndShow(platform, command, all, env);
   if (result.error) throw new SetupError(`cargo could not be run: ${result.error.message}`);
-  if (result.status !== 0) throw new SetupError(`cargo rustc for ${target} failed (${ending(result)})`);
+  if (result.status !== 0) {
+    const missing = /^.*(failed to download|download of .* failed|Could not resolve host).*$/m.exec(result.said);
+    if (missing) throw new NotFetched(`cargo: ${missing[0].trim()}`);
+    throw new SetupError(`cargo rustc for ${target} failed (${ending(result)})`);
+  }
   const built = path.join(env.CARGO_TARGET_DIR, target, profile === 'dev' ? 'debug' : profile, libraryName(platform));
   const file = path.join(into, `smartipc-native.${platform}.node`);
   replaceFile(built, file);
   return file;
 }
 
-/** cargo for a platform, up to what is to be built. */
-function commandFor(platform) {
+/** Runs a compiler. What it says is shown at its end, for others say something meanwhile. */
+function runAndShow(title, command, args, env) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const said = [];
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => said.push(chunk));
+    child.once('error', (error) => resolve({ error, said: '', status: null, signal: null }));
+    child.once('close', (status, signal) => {
+      const text = Buffer.concat(said).toString();
+      console.log(`\n=== ${title} ===\n${text}`);
+      resolve({ error: undefined, said: text, status, signal });
+    });
+  });
+}
+
+/** cargo for a platform, up to what is to be built, with the folder of one lane. */
+function commandFor(platform, lane = 0) {
   const { linker, packages = [], target, zig: byZig, features = [], env = {} } = PLATFORMS[platform];
   if (linker) debian(linker, ...packages);
   const toolchain = rustWithSources();
@@ -101,7 +121,7 @@ function commandFor(platform) {
     ...env,
     PATH: paths.join(path.delimiter),
     // Compilers of different versions would build everything anew for each other.
-    CARGO_TARGET_DIR: path.join(STORE, 'target'),
+    CARGO_TARGET_DIR: path.join(STORE, lane === 0 ? 'target' : `target-${lane + 1}`),
   };
   if (linker) all[`CARGO_TARGET_${target.toUpperCase().replace(/-/g, '_')}_LINKER`] = linker;
   const args = ['rustc', '-Zbuild-std=std,panic_unwind', STD_FEATURES];

@@ -19,6 +19,7 @@ const { root, platformName, runMain, SetupError } = require('../setup.js');
 const { commandFor, parseArgs } = require('./build.js');
 const { NotFetched, STORE, wine } = require('./fetch.js');
 const { checkInstallation, install } = require('./install.js');
+const { inLanes } = require('./lanes.js');
 const { PLATFORMS } = require('./list.js');
 const { seconds, summarise } = require('./report.js');
 const { runToFiles, runnerOf } = require('./runners.js');
@@ -35,14 +36,13 @@ runMain(async () => {
   const given = args.find((arg) => arg.startsWith('--packages='));
   const options = parseArgs(args.filter((arg) => arg !== '--write' && arg !== given), ['only', 'allow-skip']);
   fs.mkdirSync(STORE, { recursive: true });
-  const rows = [];
   if (given) {
-    rows.push(...(await testNodes(platformName(), OWN_NODE, released(path.resolve(given.slice('--packages='.length))))));
+    const rows = await testNodes(platformName(), OWN_NODE, released(path.resolve(given.slice('--packages='.length))));
     process.exitCode = summarise('this system', rows, []);
     return;
   }
   const packages = pack(options.only);
-  for (const platform of options.only) rows.push(...(await testPlatform(platform, packages)));
+  const rows = (await inLanes(options.only, (platform) => testPlatform(platform, packages))).flat();
   const code = summarise('platforms', rows, [...options.allowSkip, ...options.only.filter((platform) => !PLATFORMS[platform].run)]);
   if (write) writeTable(rows);
   process.exitCode = code;
@@ -101,13 +101,13 @@ async function testNodes(platform, run, packages) {
   return rows;
 }
 
-/** Makes a row of what `body` counts, or of why it could not. */
+/** Makes a row of what `body` counts, or of why it could not; shows what it returns. */
 async function row(title, suite, body) {
-  console.log(`\n=== ${title}: ${suite} ===`);
   const begin = Date.now();
   const result = { title, suite, state: 'ok', text: '', time: '', passed: 0, failed: 0, names: [] };
   try {
-    await body(result);
+    const said = await body(result);
+    console.log(`\n=== ${result.title}: ${suite} ===\n${said || ''}`);
     if (result.failed > 0) result.state = 'FAILED';
     result.text = `${suite}: ${result.passed} passed, ${result.failed} failed (${seconds(begin)})`;
   } catch (error) {
@@ -125,8 +125,8 @@ async function testFile(runner, project, file, result) {
   const script = path.join(project.package, '__test__', file);
   const limit = runner.command === process.execPath ? TIME_LIMIT : EMULATED_LIMIT;
   const ran = await runToFiles(runner.command, [script], { cwd: project.folder, env, limit });
-  console.log(`${ran.output}${ran.errors}`);
   countCases(ran, file, result);
+  return `${ran.output}${ran.errors}`;
 }
 
 /** The core's tests, as programs of that platform. */
@@ -136,12 +136,17 @@ async function testCore(platform, result) {
   const { program, env: wineEnv } = wine();
   const runner = { [`CARGO_TARGET_${target.toUpperCase().replace(/-/g, '_')}_RUNNER`]: program };
   const args = ['test', '--locked', '--target', target, '-Zbuild-std=std,panic_unwind,test', '--no-default-features', '--lib', '--test', 'endpoints'];
-  const ran = await runToFiles(command, args, { cwd: root, env: { ...env, ...wineEnv, ...runner }, limit: 20 * 60 * 1000 });
-  console.log(`${ran.output}${ran.errors.slice(-4000)}`);
+  const quicker = { CARGO_PROFILE_TEST_DEBUG: 'false', CARGO_PROFILE_DEV_DEBUG: 'false' };
+  const ran = await runToFiles(command, args, { cwd: root, env: { ...env, ...wineEnv, ...runner, ...quicker }, limit: 20 * 60 * 1000 });
   for (const [, passed, failed] of ran.output.matchAll(/^test result: .*?(\d+) passed; (\d+) failed/gm)) {
     result.passed += Number(passed);
     result.failed += Number(failed);
   }
   for (const [, name] of ran.output.matchAll(/^test (.*) \.\.\. FAILED/gm)) result.names.push(name);
-  if (result.passed === 0 || (ran.status !== 0 && result.failed === 0)) throw new SetupError(`cargo test ended with ${ran.signal || `exit code ${ran.status}`}`);
+  const said = `${ran.output}${ran.errors.slice(-4000)}`;
+  if (result.passed === 0 || (ran.status !== 0 && result.failed === 0)) {
+    console.log(said);
+    throw new SetupError(`cargo test ended with ${ran.signal || `exit code ${ran.status}`}`);
+  }
+  return said;
 }

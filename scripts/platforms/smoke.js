@@ -43,7 +43,7 @@ async function smoke(row) {
   // Elsewhere than a release's, which it must not be taken for.
   const addons = path.join(STORE, 'smoke');
   fs.mkdirSync(addons, { recursive: true });
-  build(PLATFORM, { profile: 'dev', into: addons });
+  await build(PLATFORM, { profile: 'dev', into: addons });
   const [main, tarball] = packAll(path.join(STORE, 'smoke-packages'), [PLATFORM], () => addons);
   // By this machine's npm, which is faster; test:platforms does it by that of Windows.
   const own = runnerOf(PLATFORM, 'own', 'native');
