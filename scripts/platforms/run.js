@@ -21,6 +21,7 @@ const { NotFetched, STORE, wine } = require('./fetch.js');
 const { checkInstallation, install } = require('./install.js');
 const { inLanes } = require('./lanes.js');
 const { PLATFORMS } = require('./list.js');
+const { prefetchNodes } = require('./prefetch.js');
 const { seconds, summarise } = require('./report.js');
 const { runToFiles, runnerOf } = require('./runners.js');
 const { writeTable } = require('./table.js');
@@ -42,6 +43,7 @@ runMain(async () => {
     return;
   }
   const packages = pack(options.only);
+  await prefetchNodes(options.only.filter((platform) => platform in packages.platforms));
   const rows = (await inLanes(options.only, (platform) => testPlatform(platform, packages))).flat();
   const code = summarise('platforms', rows, [...options.allowSkip, ...options.only.filter((platform) => !PLATFORMS[platform].run)]);
   if (write) writeTable(rows);
