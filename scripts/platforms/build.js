@@ -50,10 +50,10 @@ async function buildRow(platform, lane) {
   try {
     const file = await build(platform, { lane });
     const found = inspect(file, platform);
+    const { glibc, largest = LARGEST } = PLATFORMS[platform];
     const problems = [];
-    if (found.size > LARGEST) problems.push(`${found.size} bytes are more than ${LARGEST}`);
+    if (found.size > largest) problems.push(`${found.size} bytes are more than ${largest}`);
     if (!found.stripped) problems.push('it has debugging symbols');
-    const { glibc } = PLATFORMS[platform];
     if (glibc && newer(found.glibc, glibc)) problems.push(`it needs glibc ${found.glibc}, and is to run on ${glibc}`);
     writeBillOfMaterials(platform);
     const text = `${found.size} bytes${found.glibc ? `, glibc ${found.glibc}` : ''}${found.needs ? `, needs ${found.needs.join(' ')}` : ''}`;
