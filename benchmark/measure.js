@@ -2,7 +2,7 @@
 
 // One measurement: a client process, which forks the server.
 
-const { fork } = require('node:child_process');
+const { fork, spawn } = require('node:child_process');
 const fs = require('node:fs');
 const net = require('node:net');
 const os = require('node:os');
@@ -13,7 +13,7 @@ const OVERTIME_MS = 60_000; // start, connect, transfer, drain and close, on a s
 const BLOCK_BYTES = 1024 * 1024;
 
 /** Everything that must go when this process ends, in whatever way. */
-const leftovers = { clients: new Set(), folders: [] };
+const leftovers = { processes: new Set(), folders: [] };
 let lastAddress = 0;
 
 /** Runs one job; resolves to its result, rejects with what went wrong. */
@@ -21,11 +21,26 @@ async function measure(job) {
   const address = await addressFor(job.transport);
   const cpus = pin.choose(job.pin);
   const files = job.file ? filesFor(job) : undefined;
+  const other = job.beside ? computing(cpus?.client) : undefined;
   try {
     return await run({ ...job, address, cpus, file: files });
   } finally {
+    if (other) stop(other);
     if (files) fs.rmSync(files.target, { force: true });
   }
+}
+
+/** A program that does nothing but compute, on one CPU if it is given. */
+function computing(cpu) {
+  const { execPath, execArgv } = pin.started(cpu);
+  const program = spawn(execPath, [...execArgv, '-e', 'for (;;);'], { stdio: 'ignore' });
+  leftovers.processes.add(program);
+  return program;
+}
+
+function stop(program) {
+  program.kill('SIGKILL');
+  leftovers.processes.delete(program);
 }
 
 function run(job) {
@@ -34,7 +49,7 @@ function run(job) {
       ...pin.started(job.cpus?.client, job.flags, job.under?.client),
       stdio: ['ignore', 2, 2, 'ipc'],
     });
-    leftovers.clients.add(client); // a server ends when its client does
+    leftovers.processes.add(client); // a server ends when its client does
     let outcome = { error: 'client ended without a result' };
     const limit = (job.warmup + job.seconds) * 5000 + OVERTIME_MS;
     const timer = setTimeout(() => {
@@ -50,7 +65,7 @@ function run(job) {
     });
     client.on('exit', () => {
       clearTimeout(timer);
-      leftovers.clients.delete(client);
+      leftovers.processes.delete(client);
       if (outcome.error) return reject(new Error(outcome.error));
       resolve(outcome.result);
     });
@@ -101,7 +116,7 @@ function sourceOf(dir, bytes) {
 }
 
 process.on('exit', () => {
-  for (const client of leftovers.clients) client.kill('SIGKILL');
+  for (const program of leftovers.processes) program.kill('SIGKILL');
   for (const { name } of leftovers.folders) fs.rmSync(name, { recursive: true, force: true });
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));

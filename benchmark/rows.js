@@ -42,6 +42,7 @@ for (const pin of ['one', 'two', 'free']) {
   add(`roundtrip-${pin}`, `Round trip, ${PINS[pin]}`, ['p50', 'p99', 'cpu'], { load: 'roundtrip', pin });
 }
 add('roundtrip-tcp', `Round trip over TCP, ${PINS.one}`, ['p50', 'p99', 'cpu'], { load: 'roundtrip', pin: 'one', transport: 'tcp' });
+add('roundtrip-beside', 'Round trip beside a program that computes, all three on one core', ['rate', 'p50', 'p99', 'cpu'], { load: 'roundtrip', pin: 'one', beside: true });
 for (const pin of ['one', 'two']) {
   add(`pipelined-${pin}`, `Requests, 128 in flight, ${PINS[pin]}`, ['rate', 'cpu', 'rss'], { load: 'pipelined', pin, inFlight: 128 });
 }

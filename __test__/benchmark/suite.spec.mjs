@@ -20,7 +20,7 @@ const RUN = fileURLToPath(new URL('../../benchmark/run.js', import.meta.url));
 
 test('measures each kind of load, for peers that need no package', (t) => {
   const json = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'smartipc-test-')), 'results.json');
-  const loads = 'roundtrip-one,pipelined-tcp,awaited-one,size-buffer-64kib,clients-100,topic-50,file,stream';
+  const loads = 'roundtrip-one,roundtrip-beside,pipelined-tcp,awaited-one,size-buffer-64kib,clients-100,topic-50,file,stream';
   const args = ['--quick', '--rows', loads, '--peers', 'smartipc,plain,net', '--json', json];
   const { status, stdout, stderr } = spawnSync(process.execPath, [RUN, ...args], { encoding: 'utf8' });
   t.is(status, 0, stderr);
