@@ -100,7 +100,7 @@ impl Table {
         self.opened += 1;
         let name = Bytes::from(format!("o{}", self.opened));
         // One whose chunks are long ones where things are large, and others.
-        let chunk = if id % 2 == 0 { 7 } else { 25 } * self.unit;
+        let chunk = if id.is_multiple_of(2) { 7 } else { 25 } * self.unit;
         let (session, now) = (&mut self.peer.session, self.peer.now);
         let opened = session.open_stream(id, name.clone(), Body::none(), chunk as usize, now);
         let room = self.outgoing.len() < LIMIT && !self.outgoing.contains_key(&id);
