@@ -63,6 +63,8 @@ pub(super) enum Turn {
     Outside {
         number: u32,
         count: usize,
+        /// As above.
+        room: Option<u32>,
     },
     End {
         number: u32,
@@ -283,15 +285,13 @@ impl Outgoing {
             out.sent += size as u64;
             let room = out.waiting && out.queued <= HIGH_WATER / 2;
             out.waiting &= !room;
+            let room = room.then_some(number);
             let turn = match data {
-                Some(data) => Turn::Data {
-                    number,
-                    data,
-                    room: room.then_some(number),
-                },
+                Some(data) => Turn::Data { number, data, room },
                 None => Turn::Outside {
                     number,
                     count: size,
+                    room,
                 },
             };
             self.schedule(number);
@@ -362,6 +362,16 @@ mod tests {
         assert!(matches!(turn, Some(Turn::Data { room: Some(1), .. })));
         let turn = outgoing.next(usize::MAX);
         assert!(matches!(turn, Some(Turn::Data { room: None, .. })));
+    }
+
+    #[test]
+    fn a_source_hears_of_room_also_behind_bytes_outside() {
+        let mut outgoing = Outgoing::default();
+        add(&mut outgoing, 1, u64::MAX, 128 * 1024);
+        outgoing.offer(1, Piece::Outside(100 * 1024));
+        assert!(outgoing.write(1, of(64 * 1024)));
+        let turn = outgoing.next(usize::MAX);
+        assert!(matches!(turn, Some(Turn::Outside { room: Some(1), .. })));
     }
 
     #[test]

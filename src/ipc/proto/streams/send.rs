@@ -148,14 +148,17 @@ impl Session {
                 Some(Turn::Data { number, data, room }) => {
                     let id = Id::Number(number);
                     self.control(&Frame::StreamData { id, data }, now);
-                    if let Some(id) = room {
-                        self.events.push(Event::StreamRoom { id });
-                    }
+                    self.tell_source(room);
                 }
-                Some(Turn::Outside { number, count }) => {
+                Some(Turn::Outside {
+                    number,
+                    count,
+                    room,
+                }) => {
                     frame::put_data_head(number, count, self.outbox.ready());
                     self.outbox.cut(number, count);
                     self.outbox.note_stall(now);
+                    self.tell_source(room);
                 }
                 Some(Turn::End { number }) => {
                     let id = Id::Number(number);
@@ -167,6 +170,12 @@ impl Session {
             let events = &mut self.events;
             let outgoing = &mut self.streams.outgoing;
             outgoing.unpark(|id| events.push(Event::StreamRoom { id }));
+        }
+    }
+
+    fn tell_source(&mut self, room: Option<u32>) {
+        if let Some(id) = room {
+            self.events.push(Event::StreamRoom { id });
         }
     }
 
