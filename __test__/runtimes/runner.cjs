@@ -113,7 +113,9 @@ class Child {
 
   kill(signal) {
     // Not this.process.kill(): under Deno 2.9 that sends one signal only.
-    if (!this.ended) process.kill(this.process.pid, signal);
+    // It may be gone, and its output not have come to its end.
+    const { exitCode, signalCode, pid } = this.process;
+    if (exitCode === null && signalCode === null) process.kill(pid, signal);
   }
 }
 
