@@ -81,6 +81,8 @@ async function testPlatform(platform, packages) {
 /** The suites on each Node of a platform. */
 async function testNodes(platform, run, packages) {
   const rows = [];
+  // npm looks into /usr/bin/ldd, which is this machine's, and only then at the Node it runs on.
+  const flags = run.by !== 'native' && platform.endsWith('musl') ? ['--libc=musl'] : [];
   // The newest also installs, for npm itself does not run on the older ones.
   let project;
   for (const line of [...run.nodes].reverse()) {
@@ -90,7 +92,7 @@ async function testNodes(platform, run, packages) {
       await row(title, 'install, load errors', async (result) => {
         runner = runnerOf(platform, line, run.by);
         result.title = `${platform} ${runner.title}`;
-        if (project === undefined) project = await install(platform, packages, runner);
+        if (project === undefined) project = await install(platform, packages, runner, flags);
         await checkInstallation(project, runner, result);
       })
     );
