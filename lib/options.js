@@ -75,6 +75,12 @@ function read(options, name, kind, details) {
   return value === undefined ? undefined : kinds[kind](name, value, details);
 }
 
+/** Reads one option inside another, and names both. */
+function readWithin(outer, options, name, kind) {
+  const value = options[name];
+  return value === undefined ? undefined : kinds[kind](`${outer}.${name}`, value);
+}
+
 function oneOf(options, name, allowed) {
   const value = options[name];
   if (value === undefined) return undefined;
@@ -236,7 +242,7 @@ function client(options) {
   if (clientId !== undefined) check.string('clientId', clientId);
   const retry = read(options, 'connectRetry', 'object') || {};
   const clientOnly = read(options, 'clientOnly', 'boolean');
-  const retryEnabled = read(retry, 'enabled', 'boolean');
+  const retryEnabled = readWithin('connectRetry', retry, 'enabled', 'boolean');
   const metadata = jsonText('metadata', options.metadata);
   const socketMode = read(options, 'socketMode', 'number', { whole: true, most: 0o777 });
   checkSupported(options);
@@ -251,10 +257,10 @@ function client(options) {
       registerTimeout: read(options, 'registerTimeoutMs', 'millis'),
       expectServerUid: read(options, 'expectServerUid', 'count'),
       retryEnabled,
-      retryInitialDelay: read(retry, 'initialDelay', 'pause'),
-      retryMaxDelay: read(retry, 'maxDelay', 'pause'),
-      retryMaxAttempts: read(retry, 'maxAttempts', 'attempts'),
-      retryTotalTimeout: read(retry, 'totalTimeout', 'millis'),
+      retryInitialDelay: readWithin('connectRetry', retry, 'initialDelay', 'pause'),
+      retryMaxDelay: readWithin('connectRetry', retry, 'maxDelay', 'pause'),
+      retryMaxAttempts: readWithin('connectRetry', retry, 'maxAttempts', 'attempts'),
+      retryTotalTimeout: readWithin('connectRetry', retry, 'totalTimeout', 'millis'),
       reconnect: read(options, 'autoReconnect', 'boolean'),
       reconnectDelay: read(options, 'reconnectDelay', 'pause'),
       reconnectMaxDelay: read(options, 'maxReconnectDelay', 'pause'),

@@ -115,7 +115,7 @@ for (const [option, value] of [...WRONG_EVERYWHERE, ...WRONG_CLIENT]) {
 
 for (const [option, value] of WRONG_RETRY) {
   test(`createClient refuses connectRetry.${option}: ${shown(value)}`, (t) => {
-    refuses(t, () => SmartIpc.createClient({ ...base, connectRetry: { enabled: true, [option]: value } }), option);
+    refuses(t, () => SmartIpc.createClient({ ...base, connectRetry: { enabled: true, [option]: value } }), `connectRetry.${option}`);
   });
 }
 
