@@ -27,11 +27,11 @@ pub(super) struct Out {
     pub(super) end_sent: bool,
     /// Bytes that its source has, not the session.
     pub(super) outside: Vec<Range<u64>>,
-    /// Its source was asked to wait until less is queued; until a chunk can pass; for
-    /// both, so that it is told once more than it needs to be.
+    /// Its source was asked to wait until less is queued; until a chunk can pass.
     waiting: bool,
     parked: bool,
-    twice: bool,
+    /// How often it may be told to go on: of both, and of either also after the other.
+    may_go_on: u8,
 }
 
 impl Out {
@@ -48,10 +48,13 @@ impl Out {
 
     /// Its source is told to go on.
     pub(super) fn go_on(&mut self) {
-        let waited = self.waiting || self.parked || self.twice;
-        assert!(waited, "nobody waits for room");
-        self.twice = self.waiting && self.parked;
+        assert!(self.may_go_on > 0, "nobody waits for room");
+        self.may_go_on -= 1;
         (self.waiting, self.parked) = (false, false);
+    }
+
+    fn asked_to_wait(&mut self) {
+        self.may_go_on = (self.may_go_on + 1).min(2);
     }
 }
 
@@ -122,6 +125,9 @@ impl Table {
             let sent = session.write_stream(id, part(id, it.written, size), now);
             it.written += size;
             it.waiting = sent == Sent::Wait;
+            if it.waiting {
+                it.asked_to_wait();
+            }
         }
     }
 
@@ -146,7 +152,10 @@ impl Table {
             let session = &mut self.peer.session;
             let go_on = session.wrote_chunk(id, &chunk, written, now);
             if let Some(it) = self.outgoing.get_mut(&id) {
-                it.parked |= !go_on;
+                if !go_on {
+                    it.parked = true;
+                    it.asked_to_wait();
+                }
             }
             self.hear(&bytes[..written]);
             if size == 0 {
