@@ -138,6 +138,7 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
     fn options() -> ServerOptions {
         ServerOptions::new(Address::Path("/x".into()))
     }
