@@ -257,8 +257,10 @@ impl Outbox {
         if self.ready_len() > self.high_water {
             return None;
         }
-        // What is released goes behind it.
-        self.ready();
+        if !self.held.is_empty() {
+            // What is released goes behind what is there.
+            self.ready();
+        }
         while let Some(held) = self.held.pop_front() {
             self.held_cost -= held.cost();
             let frame = match held.frame {
