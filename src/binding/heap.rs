@@ -8,21 +8,34 @@
 //! `M_MMAP_THRESHOLD`, "dynamic"). So it is shown one. Where the user has set these
 //! values it does not learn; other C libraries have other rules.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-/// Bytes of streams after which it pays, which programs without streams never get to.
-const MANY: usize = 16 * 1024 * 1024;
+/// Bytes of streams in a [`WHILE`] from which on it pays. With fewer the pages cost one or
+/// two hundredths of a CPU, and a process whose memory follows its load is worth more.
+const MANY: usize = 128 * 1024 * 1024;
+const WHILE: Duration = Duration::from_secs(1);
 
 /// So many bytes of a stream went to JavaScript.
 pub(super) fn note(bytes: usize) {
-    static SO_FAR: AtomicUsize = AtomicUsize::new(0);
-    let before = SO_FAR.load(Ordering::Relaxed);
-    if before < MANY {
-        // Two threads may both get there, which does no harm.
-        SO_FAR.store(before + bytes, Ordering::Relaxed);
-        if before + bytes >= MANY {
-            show_block();
-        }
+    static SHOWN: AtomicBool = AtomicBool::new(false);
+    thread_local! {
+        /// Since when bytes are counted, and how many there were.
+        static COUNT: Cell<Option<(Instant, usize)>> = const { Cell::new(None) };
+    }
+    if SHOWN.load(Ordering::Relaxed) {
+        return;
+    }
+    let now = Instant::now();
+    let (since, before) = COUNT
+        .get()
+        .filter(|(since, _)| now.duration_since(*since) < WHILE)
+        .unwrap_or((now, 0));
+    let sum = before + bytes;
+    COUNT.set(Some((since, sum)));
+    if sum >= MANY && !SHOWN.swap(true, Ordering::Relaxed) {
+        show_block();
     }
 }
 
