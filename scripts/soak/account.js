@@ -71,6 +71,9 @@ class Account {
     if (this.made !== this.resolved + failed + this.open.size) this.say('calls are not accounted for');
     return {
       rss: Math.round(process.memoryUsage().rss / 1024),
+      // Where to look if that grows.
+      v8: Math.round(process.memoryUsage().heapTotal / 1024),
+      heap: mapped('[heap]'),
       // Clients come and go; what they leave is what counts.
       descriptors: held('fd') - connectedClients,
       threads: held('task'),
@@ -87,6 +90,14 @@ class Account {
 
 function held(what) {
   return fs.existsSync('/proc/self') ? fs.readdirSync(`/proc/self/${what}`).length : 0;
+}
+
+/** What is resident of a mapping, in KiB. */
+function mapped(name) {
+  const maps = fs.existsSync('/proc/self/smaps') ? fs.readFileSync('/proc/self/smaps', 'latin1').split('\n') : [];
+  const at = maps.findIndex((line) => line.endsWith(name));
+  const rss = maps.slice(at + 1).find((line) => line.startsWith('Rss:'));
+  return at < 0 || rss === undefined ? 0 : parseInt(rss.slice('Rss:'.length), 10);
 }
 
 module.exports = { Account };

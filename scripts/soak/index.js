@@ -146,8 +146,9 @@ async function watch(minutes) {
       samples.set(name, [...last, { ...sample, at: (now - begun) / 60_000, moved }]);
     }
     const shown = [...samples].map(([name, all]) => {
-      const { rss, descriptors, threads, pending, made } = all[all.length - 1];
-      return `${name} ${(rss / 1024).toFixed(1)} MiB ${descriptors} fd ${threads} thr ${pending} open ${made} made`;
+      const { rss, v8, heap, descriptors, threads, pending, made } = all[all.length - 1];
+      const [total, js, native] = [rss, v8, heap].map((kib) => (kib / 1024).toFixed(1));
+      return `${name} ${total} MiB (V8 ${js}, heap ${native}) ${descriptors} fd ${threads} thr ${pending} open ${made} made`;
     });
     console.log(`${((at - begun) / 60_000).toFixed(1)} min: ${shown.join(' | ')}`);
   }
