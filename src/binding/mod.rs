@@ -1,7 +1,7 @@
 //! The Node-API layer: converts, delegates, returns. The only place that names
 //! napi.
 //!
-//! Rare calls are ordinary `#[napi]` functions ([`control`]). Calls made for
+//! Rare calls are ordinary `#[napi]` functions ([`open`], [`control`], [`look`]). Calls made for
 //! every message are plain Node-API callbacks ([`fast`]): the generated wrappers
 //! cost more than the call itself. Everything the other way goes through the
 //! [`mailbox`]: one call into JavaScript per batch, no value per field. Where
@@ -14,13 +14,16 @@
 
 mod control;
 mod endpoint;
+mod environment;
 #[cfg(unix)]
 mod event_loop;
 mod fast;
 #[cfg_attr(not(unix), path = "no_files.rs")]
 mod files;
 mod heap;
+mod look;
 mod mailbox;
+mod open;
 mod options;
 mod pack;
 #[cfg(target_os = "linux")]

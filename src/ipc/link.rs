@@ -11,9 +11,9 @@ mod crowd;
 mod direct;
 #[cfg_attr(not(unix), path = "link/no_files.rs")]
 mod files;
+mod io;
+mod wait;
 
-use std::cell::RefCell;
-use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -22,27 +22,12 @@ use tokio::sync::Notify;
 use super::close::CloseReason;
 use super::poller::{LinkKey, Poller};
 use super::proto::{Event, Session};
-use super::tls::TlsFailure;
 #[cfg(unix)]
 use super::transport::Released;
 use super::transport::{Credentials, Stream};
 use files::Files;
 #[cfg(unix)]
 pub use files::{Direction, FileStatus};
-
-/// Bytes read at once. Large enough for hundreds of small messages a call.
-const READ_SIZE: usize = 64 * 1024;
-/// Reads before others get their turn.
-const READS_PER_PUMP: usize = 8;
-/// The same where the others are all of a program's events.
-const READS_PER_POLL: usize = 2;
-/// As many heads of chunks, and moves of their bytes to a file, which copy nothing.
-const MOVES: usize = 8;
-
-thread_local! {
-    // One buffer per pumping thread, not per connection: idle ones need none.
-    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_SIZE].into_boxed_slice());
-}
 
 /// One connection.
 #[derive(Debug)]
@@ -311,196 +296,6 @@ impl Link {
     fn lock(&self) -> MutexGuard<'_, Core> {
         // Nothing panics while holding the lock that could leave half a change.
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Core {
-    /// Remembers when to wake up. A poller's timer stays where it is as long as
-    /// it is early enough: most deadlines move away before they come.
-    fn arm(&mut self, deadline: Option<Instant>, now: Instant) {
-        let kept = self.armed.filter(|at| *at > now && self.poller.is_some());
-        self.armed = match (kept, deadline) {
-            (Some(kept), Some(deadline)) => Some(kept.min(deadline)),
-            (kept, deadline) => kept.or(deadline),
-        };
-    }
-
-    fn read(&mut self) -> bool {
-        let Some(stream) = self.stream.clone() else {
-            return false;
-        };
-        let polled = self.poller.is_some();
-        let (reads, size) = match crowd::share(self.session.is_crowded()) {
-            // What a frame lacks costs no more than its copy.
-            Some(share) => (1, share.max(self.session.frame_left()).min(READ_SIZE)),
-            None if polled => (READS_PER_POLL, READ_SIZE),
-            None => (READS_PER_PUMP, READ_SIZE),
-        };
-        SCRATCH.with_borrow_mut(|scratch| {
-            let (scratch, _) = scratch.split_at_mut(size);
-            let mut reads = reads;
-            let mut moves = MOVES;
-            while reads > 0 && moves > 0 {
-                if !self.session.wants_read() {
-                    return false;
-                }
-                match self.take_chunk(&stream) {
-                    Taken::Some | Taken::Empty if polled => return false,
-                    Taken::All | Taken::Some => {
-                        moves -= 1;
-                        continue;
-                    }
-                    Taken::Empty | Taken::Nothing => {}
-                }
-                if polled && self.leave_to_reader(&stream) {
-                    return false;
-                }
-                let room = scratch.len().min(self.session.next_read());
-                let buffer = scratch.get_mut(..room).unwrap_or_default();
-                if room == size {
-                    reads -= 1;
-                } else {
-                    moves -= 1;
-                }
-                match stream.try_read(buffer) {
-                    Ok(0) => {
-                        if stream.peer_is_gone() {
-                            self.session.eof();
-                        } else {
-                            self.session.half_close(now());
-                        }
-                        return false;
-                    }
-                    Ok(count) => {
-                        if count == size {
-                            crowd::enter(Arc::as_ptr(&stream).addr());
-                        }
-                        let bytes = buffer.get(..count).unwrap_or_default();
-                        self.session.input(bytes, now());
-                        // A poller says so if there is more; tokio has to be
-                        // shown that there is not.
-                        if polled && count < room {
-                            return false;
-                        }
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(error) => {
-                        self.fail(&error);
-                        return false;
-                    }
-                }
-            }
-            true
-        })
-    }
-
-    fn write(&mut self, now: Instant) {
-        self.blocked = false;
-        let Some(stream) = self.stream.clone() else {
-            return;
-        };
-        while self.session.output_len() > 0 {
-            let written = match self.session.outside() {
-                None => stream.try_write(self.session.output()),
-                Some((number, most)) => self.files.write_to(&stream, number, most),
-            };
-            match written {
-                Ok(0) => {
-                    return self
-                        .session
-                        .close(CloseReason::IoError, "the socket takes nothing");
-                }
-                Ok(count) => self.session.wrote(count, now),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.blocked = true;
-                    return;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    // Nothing more can be written; the peer may have said why
-                    // it went, so what it sent is read before we judge.
-                    self.read();
-                    self.fail(&error);
-                    self.linger_until = Some(now);
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Reads what may let waiting messages go. A poller's thread that sends much
-    /// in one turn does not come to read meanwhile, and a peer that has granted
-    /// credit must not be taken for a slow one. The driver tells what is read.
-    fn look_for_credit(&mut self) {
-        if self.poller.is_some() && self.session.is_held_up() {
-            // Both may run on one CPU, and the peer has to get there to read.
-            std::thread::yield_now();
-            self.read();
-            self.write(now());
-        }
-    }
-
-    /// The earliest moment at which something is due.
-    fn deadline(&self) -> Option<Instant> {
-        let (own, tls) = (self.session.deadline(), self.securing_until());
-        tls.map_or(own, |tls| Some(own.map_or(tls, |own| own.min(tls))))
-    }
-
-    fn securing_until(&self) -> Option<Instant> {
-        self.stream.as_ref().and_then(|it| it.securing_until())
-    }
-
-    fn end_stalled_handshake(&mut self, now: Instant) {
-        if self.securing_until().is_some_and(|until| until <= now) {
-            let text = "the TLS handshake was not done in time";
-            self.session.close(CloseReason::TlsTimeout, text);
-            self.linger_until = Some(now);
-        }
-    }
-
-    fn fail(&mut self, error: &io::Error) {
-        if let Some(failure) = TlsFailure::of(error) {
-            self.session.close(failure.reason, failure.to_string());
-            // Without TLS nothing that waits can leave.
-            self.linger_until = Some(now());
-            return;
-        }
-        let reason = match error.kind() {
-            io::ErrorKind::ConnectionReset
-            | io::ErrorKind::BrokenPipe
-            | io::ErrorKind::ConnectionAborted => CloseReason::Reset,
-            _ => CloseReason::IoError,
-        };
-        self.session.close(reason, error.to_string());
-    }
-
-    /// Wakes the driver if it would otherwise miss something.
-    fn settle(&mut self, wake: &Notify) {
-        self.attend();
-        let deadline = self.session.deadline();
-        let sooner = match (deadline, self.armed) {
-            (Some(new), Some(old)) => new < old,
-            (Some(_), None) => true,
-            (None, _) => false,
-        };
-        if sooner {
-            self.armed = deadline;
-        }
-        let resumed = self.session.wants_read() && !self.planned.read;
-        let blocked = self.blocked && !self.planned.write;
-        let closed = self.session.is_closed() && self.linger_until.is_none();
-        if !(sooner || resumed || blocked || closed || self.session.has_events()) {
-            return;
-        }
-        match &self.poller {
-            None => wake.notify_one(),
-            Some(_) if self.woken => {}
-            Some((poller, key)) => {
-                self.woken = true;
-                poller.wake(*key);
-            }
-        }
     }
 }
 

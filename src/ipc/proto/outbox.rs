@@ -6,61 +6,18 @@
 //! that is the control lane which keeps two full peers from waiting for each
 //! other.
 
-use std::collections::VecDeque;
+mod held;
+
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::ipc::options::MESSAGE_OVERHEAD;
+use held::Held;
+pub(super) use held::Released;
 
 /// A capacity above this is given back once the queue has drained.
 const KEEP_CAPACITY: usize = 128 * 1024;
-/// Room for a few hundred small frames that are held.
-const FIRST_RESERVATION: usize = 32 * 1024;
-/// A longer frame has memory of its own, which goes when it does, instead of making the
-/// common buffer grow by doubling.
-const LARGE: usize = 64 * 1024;
-
-/// A message that may not leave yet.
-#[derive(Debug)]
-struct Held {
-    frame: HeldFrame,
-    /// The request in it, if it is one.
-    request: Option<u32>,
-}
-
-/// A whole frame, length included.
-#[derive(Debug)]
-enum HeldFrame {
-    /// As many bytes of `kept`, behind those of the frames before it.
-    Own(usize),
-    /// Bytes of its own.
-    Large(Bytes),
-    /// For many receivers, who share the bytes: a slow one may have to do without.
-    /// Whoever sends to one was promised that it arrives or fails.
-    Shared(Bytes),
-    /// Withdrawn: its bytes are passed over, or closed up when they are many.
-    Gone(usize),
-}
-
-impl Held {
-    fn cost(&self) -> usize {
-        match &self.frame {
-            HeldFrame::Own(len) => len + MESSAGE_OVERHEAD,
-            HeldFrame::Large(bytes) | HeldFrame::Shared(bytes) => bytes.len() + MESSAGE_OVERHEAD,
-            HeldFrame::Gone(_) => 0,
-        }
-    }
-}
-
-/// A held message that has moved to `ready`.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Released {
-    /// Bytes of the whole frame, length included.
-    pub(super) frame: usize,
-    /// The request in it, if it is one.
-    pub(super) request: Option<u32>,
-}
 
 /// Bytes of a chunk that are not here: the owner has them, and writes them when
 /// everything before them has left. Nothing may come between.
@@ -81,14 +38,7 @@ pub(super) struct Outbox {
     lone: Bytes,
     /// Where bytes belong that the owner writes itself.
     cut: Option<Cut>,
-    held: VecDeque<Held>,
-    held_cost: usize,
-    /// The bytes of held frames that are for this receiver alone, in order.
-    kept: BytesMut,
-    /// Bytes of `kept` that belong to a held frame; more is a frame in the making.
-    kept_len: usize,
-    /// Those of them that belong to one that was withdrawn.
-    gone_len: usize,
+    held: Held,
     high_water: usize,
     hard_cap: usize,
     /// Somebody was told to wait until the queue is short again.
@@ -105,11 +55,7 @@ impl Outbox {
             ready: BytesMut::new(),
             lone: Bytes::new(),
             cut: None,
-            held: VecDeque::new(),
-            held_cost: 0,
-            kept: BytesMut::new(),
-            kept_len: 0,
-            gone_len: 0,
+            held: Held::default(),
             high_water,
             hard_cap,
             waiting: false,
@@ -168,7 +114,7 @@ impl Outbox {
 
     /// Bytes that wait, with the overhead of what is held.
     pub(super) fn queued(&self) -> usize {
-        self.ready_len() + self.held_cost
+        self.ready_len() + self.held.cost()
     }
 
     /// Whether a message may go to `ready` as far as the queue is concerned.
@@ -192,7 +138,7 @@ impl Outbox {
     /// Whether one more frame would take what is held above the mark. What is
     /// held can still be dropped; what is ready may have left in part.
     pub(super) fn held_above_mark(&self, frame: usize) -> bool {
-        self.held_cost + frame + MESSAGE_OVERHEAD > self.high_water
+        self.held.cost() + frame + MESSAGE_OVERHEAD > self.high_water
     }
 
     /// Remembers to tell when the queue is short again.
@@ -216,40 +162,9 @@ impl Outbox {
         drained
     }
 
-    /// Where a frame that has to be held is appended, and then [held](Self::hold_kept).
-    pub(super) fn kept(&mut self) -> &mut BytesMut {
-        if self.kept.capacity() == 0 {
-            self.kept.reserve(FIRST_RESERVATION);
-        }
-        &mut self.kept
-    }
-
-    /// Holds the frame that was appended to [`kept`](Self::kept).
-    pub(super) fn hold_kept(&mut self, request: Option<u32>) {
-        let len = self.kept.len() - self.kept_len;
-        let frame = if len > LARGE {
-            let bytes = self.kept.split_off(self.kept_len).freeze();
-            // Or both would keep the memory.
-            self.kept = BytesMut::from(&self.kept[..]);
-            HeldFrame::Large(bytes)
-        } else {
-            self.kept_len = self.kept.len();
-            HeldFrame::Own(len)
-        };
-        self.hold(Held { frame, request });
-    }
-
-    /// Holds a frame for many receivers.
-    pub(super) fn hold_shared(&mut self, frame: Bytes) {
-        self.hold(Held {
-            frame: HeldFrame::Shared(frame),
-            request: None,
-        });
-    }
-
-    fn hold(&mut self, held: Held) {
-        self.held_cost += held.cost();
-        self.held.push_back(held);
+    /// What may not leave yet.
+    pub(super) fn held(&mut self) -> &mut Held {
+        &mut self.held
     }
 
     /// Moves the next held message to `ready`, if there is room for it.
@@ -261,37 +176,7 @@ impl Outbox {
             // What is released goes behind what is there.
             self.ready();
         }
-        while let Some(held) = self.held.pop_front() {
-            self.held_cost -= held.cost();
-            let frame = match held.frame {
-                HeldFrame::Own(len) => {
-                    let bytes = self.kept.get(..len).unwrap_or_default();
-                    self.ready.extend_from_slice(bytes);
-                    self.pass_over(len);
-                    self.close_up();
-                    len
-                }
-                HeldFrame::Large(bytes) | HeldFrame::Shared(bytes) => {
-                    self.ready.extend_from_slice(&bytes);
-                    bytes.len()
-                }
-                HeldFrame::Gone(len) => {
-                    self.pass_over(len);
-                    self.gone_len -= len;
-                    continue;
-                }
-            };
-            let request = held.request;
-            return Some(Released { frame, request });
-        }
-        // An idle connection keeps no buffer.
-        self.kept = BytesMut::new();
-        None
-    }
-
-    fn pass_over(&mut self, len: usize) {
-        self.kept.advance(len.min(self.kept.len()));
-        self.kept_len -= len;
+        self.held.release(&mut self.ready)
     }
 
     pub(super) fn push(&mut self, frame: &[u8]) {
@@ -305,63 +190,6 @@ impl Outbox {
         } else {
             self.push(&frame);
         }
-    }
-
-    /// Takes a request back that has not left.
-    pub(super) fn withdraw(&mut self, request: u32) {
-        let is_it = |held: &Held| held.request == Some(request);
-        let Some(at) = self.held.iter().position(is_it) else {
-            return;
-        };
-        let Some(held) = self.held.get_mut(at) else {
-            return;
-        };
-        self.held_cost -= held.cost();
-        if let HeldFrame::Own(len) = held.frame {
-            held.frame = HeldFrame::Gone(len);
-            held.request = None;
-            self.gone_len += len;
-            self.close_up();
-        } else {
-            self.held.remove(at);
-        }
-    }
-
-    /// Lets go of what has been withdrawn: seldom enough to cost little for each,
-    /// and often enough to keep no more memory than twice what counts.
-    fn close_up(&mut self) {
-        if self.gone_len * 2 <= self.kept_len {
-            return;
-        }
-        let mut old = std::mem::take(&mut self.kept);
-        self.kept.reserve(self.kept_len - self.gone_len);
-        let kept = &mut self.kept;
-        self.held.retain(|held| match held.frame {
-            HeldFrame::Own(len) => {
-                kept.extend_from_slice(old.get(..len).unwrap_or_default());
-                old.advance(len.min(old.len()));
-                true
-            }
-            HeldFrame::Large(_) | HeldFrame::Shared(_) => true,
-            HeldFrame::Gone(len) => {
-                old.advance(len.min(old.len()));
-                false
-            }
-        });
-        self.kept_len -= self.gone_len;
-        self.gone_len = 0;
-    }
-
-    /// Drops the oldest held message that was for many; false if there is none.
-    pub(super) fn drop_oldest(&mut self) -> bool {
-        let is_shared = |held: &Held| matches!(held.frame, HeldFrame::Shared(_));
-        let Some(at) = self.held.iter().position(is_shared) else {
-            return false;
-        };
-        if let Some(held) = self.held.remove(at) {
-            self.held_cost -= held.cost();
-        }
-        true
     }
 
     /// The socket has taken `count` bytes.
@@ -415,168 +243,14 @@ impl Outbox {
     }
 
     fn should_move(&self) -> bool {
-        self.ready_len() > 0 || self.held_cost > self.high_water
+        self.ready_len() > 0 || self.held.cost() > self.high_water
     }
 
     /// Nothing more will be sent but what is in `ready`.
     pub(super) fn forget_held(&mut self) {
-        self.held.clear();
-        self.held_cost = 0;
-        self.kept = BytesMut::new();
-        self.kept_len = 0;
-        self.gone_len = 0;
+        self.held = Held::default();
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::VecDeque;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const HIGH_WATER: usize = 300;
-    const HARD_CAP: usize = 900;
-
-    #[derive(Clone, Debug)]
-    enum Op {
-        Push(usize),
-        PushForMany(usize),
-        Hold(usize, bool),
-        HoldForMany(usize),
-        Release,
-        Consume(usize),
-        Withdraw(usize),
-        DropOldest,
-    }
-
-    fn ops() -> impl Strategy<Value = Op> {
-        prop_oneof![
-            3 => (0usize..200).prop_map(Op::Push),
-            2 => (0usize..200).prop_map(Op::PushForMany),
-            3 => (1usize..200, any::<bool>()).prop_map(|(size, request)| Op::Hold(size, request)),
-            1 => (LARGE..LARGE + 9, any::<bool>()).prop_map(|(size, request)| Op::Hold(size, request)),
-            2 => (1usize..200).prop_map(Op::HoldForMany),
-            2 => Just(Op::Release),
-            2 => (0usize..400).prop_map(Op::Consume),
-            1 => any::<usize>().prop_map(Op::Withdraw),
-            1 => Just(Op::DropOldest),
-        ]
-    }
-
-    #[test]
-    fn a_frame_for_many_is_not_copied_while_it_is_alone() {
-        let now = Instant::now();
-        let mut outbox = Outbox::new(HIGH_WATER, HARD_CAP);
-        let frame = Bytes::from(vec![7; 100]);
-        outbox.push_shared(frame.clone());
-        assert_eq!(outbox.front().as_ptr(), frame.as_ptr());
-        outbox.consume(40, now);
-        assert_eq!(outbox.front().len(), 60);
-        outbox.push(&[8; 5]);
-        assert_eq!(outbox.front().len(), 65);
-        assert!(frame.is_unique(), "nobody keeps what was copied");
-        outbox.consume(65, now);
-        outbox.push_shared(frame.clone());
-        outbox.consume(100, now);
-        assert!(frame.is_unique(), "nor what has left");
-    }
-
-    #[test]
-    fn a_large_message_leaves_no_memory_behind() {
-        let now = Instant::now();
-        let mut outbox = Outbox::new(HIGH_WATER, HARD_CAP);
-        for pieces in [1, 3] {
-            outbox.push(&vec![0; 3 * KEEP_CAPACITY]);
-            for _ in 0..pieces {
-                outbox.consume(3 * KEEP_CAPACITY / pieces, now);
-            }
-            assert_eq!(outbox.ready_len(), 0);
-            assert!(!outbox.ready.try_reclaim(KEEP_CAPACITY + 1));
-        }
-        // What serves the next messages stays.
-        outbox.push(&[0; 1000]);
-        outbox.consume(1000, now);
-        assert!(outbox.ready.try_reclaim(1000));
-    }
-
-    proptest! {
-        /// What came in is what went out and what is there, in bytes, whatever is
-        /// taken back meanwhile.
-        #[test]
-        fn bytes_in_are_bytes_out_and_bytes_held(ops in prop::collection::vec(ops(), 0..200)) {
-            let now = Instant::now();
-            let mut outbox = Outbox::new(HIGH_WATER, HARD_CAP);
-            let mut ready = VecDeque::new();
-            let mut held: VecDeque<(Vec<u8>, Option<u32>, bool)> = VecDeque::new();
-            for (number, op) in (1u32..).zip(ops) {
-                match op {
-                    Op::Push(size) => {
-                        outbox.push(&vec![number as u8; size]);
-                        ready.extend(vec![number as u8; size]);
-                    }
-                    Op::PushForMany(size) => {
-                        outbox.push_shared(vec![number as u8; size].into());
-                        ready.extend(vec![number as u8; size]);
-                    }
-                    Op::Hold(size, request) => {
-                        let request = request.then_some(number);
-                        let frame = vec![number as u8; size];
-                        outbox.kept().extend_from_slice(&frame);
-                        outbox.hold_kept(request);
-                        held.push_back((frame, request, false));
-                    }
-                    Op::HoldForMany(size) => {
-                        let frame = vec![number as u8; size];
-                        outbox.hold_shared(frame.clone().into());
-                        held.push_back((frame, None, true));
-                    }
-                    Op::Release => {
-                        let due = held.front().filter(|_| ready.len() <= HIGH_WATER).cloned();
-                        let told = outbox.release();
-                        let expected = due.as_ref().map(|(frame, request, _)| Released {
-                            frame: frame.len(),
-                            request: *request,
-                        });
-                        prop_assert_eq!(told, expected);
-                        if let Some((frame, _, _)) = due {
-                            ready.extend(frame);
-                            held.pop_front();
-                        }
-                    }
-                    Op::Consume(count) => {
-                        outbox.consume(count, now);
-                        ready.drain(..count.min(ready.len()));
-                    }
-                    Op::Withdraw(which) => {
-                        if !held.is_empty() {
-                            let at = which % held.len();
-                            if let Some((_, Some(request), _)) = held.get(at).cloned() {
-                                outbox.withdraw(request);
-                                held.remove(at);
-                            }
-                        }
-                    }
-                    Op::DropOldest => {
-                        let at = held.iter().position(|(_, _, shared)| *shared);
-                        prop_assert_eq!(outbox.drop_oldest(), at.is_some());
-                        at.map(|at| held.remove(at));
-                    }
-                }
-                prop_assert_eq!(outbox.front(), ready.make_contiguous());
-                let ready = ready.len();
-                let cost: usize = held.iter().map(|(frame, _, _)| frame.len() + MESSAGE_OVERHEAD).sum();
-                prop_assert_eq!((outbox.ready_len(), outbox.queued()), (ready, ready + cost));
-                prop_assert_eq!(outbox.is_full(), ready + cost > HARD_CAP);
-                prop_assert_eq!(outbox.is_open(), held.is_empty() && ready <= HIGH_WATER);
-                outbox.note_stall(now);
-                // What is withdrawn is not kept for long.
-                let own: usize = held.iter().filter(|(frame, _, shared)| !shared && frame.len() <= LARGE).map(|(frame, _, _)| frame.len()).sum();
-                prop_assert!(outbox.kept.len() <= 2 * own);
-                let moves = ready > 0 || cost > HIGH_WATER;
-                prop_assert_eq!(outbox.stalled_until(Duration::ZERO).is_some(), moves);
-            }
-        }
-    }
-}
+mod tests;

@@ -2,15 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-use super::event::Event;
+use super::lanes::check_sizes;
 use super::requests::Pending;
-use super::session::{Incoming, Phase, Session};
+use super::session::{Incoming, Session};
 use crate::ipc::close::CloseReason;
-use crate::ipc::error::{Error, ErrorCode};
-use crate::ipc::frame::{self, Body, Encoding, Failure, Frame, Id, Payload, Profile};
-use crate::ipc::options::{SlowConsumer, MAX_HEADERS, MAX_NAME};
+use crate::ipc::error::Error;
+use crate::ipc::frame::{Body, Failure, Frame, Id, Payload};
 
 /// How a message was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,63 +18,6 @@ pub enum Sent {
     Accepted,
     /// It is queued above the mark: wait for [`Event::Drained`].
     Wait,
-}
-
-/// A frame for many receivers, encoded once per profile.
-#[derive(Debug)]
-pub struct Shared {
-    frame: Frame,
-    wall: u64,
-    json: Option<Option<Bytes>>,
-    binary: Option<Bytes>,
-}
-
-impl Shared {
-    /// A message or topic message; `wall` is the time for JSON envelopes.
-    pub fn new(frame: Frame, wall: u64) -> Self {
-        Self {
-            frame,
-            wall,
-            json: None,
-            binary: None,
-        }
-    }
-
-    /// The encoded frame; none if JSON can't carry it, for a binary publisher's
-    /// "JSON" is checked only where it would spoil another peer's envelope.
-    fn bytes(&mut self, profile: Profile) -> Option<Bytes> {
-        let Self {
-            frame,
-            wall,
-            json,
-            binary,
-        } = self;
-        let encode = |profile| {
-            let mut out = BytesMut::new();
-            frame::encode(frame, profile, *wall, u32::MAX as usize, &mut out).ok()?;
-            Some(out.freeze())
-        };
-        match profile {
-            Profile::Binary => {
-                if binary.is_none() {
-                    *binary = encode(Profile::Binary);
-                }
-                binary.clone()
-            }
-            Profile::Json => json
-                .get_or_insert_with(|| fits_json(frame).then(|| encode(Profile::Json)).flatten())
-                .clone(),
-        }
-    }
-}
-
-fn fits_json(frame: &Frame) -> bool {
-    match frame {
-        Frame::Topic { body, .. } | Frame::Message { body, .. } => {
-            body.encoding != Encoding::Json || frame::is_json(&body.payload)
-        }
-        _ => true,
-    }
 }
 
 impl Session {
@@ -194,49 +136,6 @@ impl Session {
         self.queue(&Frame::Publish { topic, body }, None, now)
     }
 
-    /// Sends a frame that many receivers get. A receiver above its mark gets
-    /// what the policy for slow consumers says; nobody waits for it.
-    pub fn share(&mut self, shared: &mut Shared, now: Instant) {
-        if !self.is_open() {
-            return;
-        }
-        let Some(frame) = shared.bytes(self.profile) else {
-            self.counters.errors += 1;
-            return;
-        };
-        let size = frame.len() - 4;
-        if size > self.peer_max {
-            self.counters.errors += 1;
-            return;
-        }
-        let policy = self.config.limits.slow_consumer;
-        if policy == SlowConsumer::DropOldest {
-            // As many as it takes: one large message may be worth many small ones.
-            while self.outbox.held_above_mark(frame.len()) && self.outbox.drop_oldest() {
-                self.counters.errors += 1;
-            }
-        }
-        if self.outbox.is_full() {
-            self.counters.errors += 1;
-            if policy == SlowConsumer::Disconnect {
-                self.leave(
-                    CloseReason::SlowConsumer,
-                    "the queue of the peer is full",
-                    now,
-                );
-            }
-            return;
-        }
-        self.counters.messages_sent += 1;
-        if self.outbox.is_open() && self.may_send() {
-            self.credit.spend(size);
-            self.outbox.push_shared(frame);
-        } else {
-            self.outbox.hold_shared(frame);
-        }
-        self.outbox.note_stall(now);
-    }
-
     /// Answers a request. Unknown ids are fine: the peer may have cancelled.
     ///
     /// # Errors
@@ -298,7 +197,7 @@ impl Session {
         if pending.sent {
             self.control(&Frame::Cancel { id: Id::Number(id) }, now);
         } else {
-            self.outbox.withdraw(id);
+            self.outbox.held().withdraw(id);
             // That may have made room.
             self.release(now);
         }
@@ -375,148 +274,4 @@ impl Session {
         };
         self.control(&frame, now);
     }
-
-    pub(super) fn grant(&mut self, now: Instant) {
-        if self.profile != Profile::Binary || self.phase != Phase::Open {
-            return;
-        }
-        if let Some(limit) = self.credit.grant(self.own_calls()) {
-            self.control(
-                &Frame::Credit {
-                    messages: limit.messages,
-                    bytes: limit.bytes,
-                },
-                now,
-            );
-        }
-    }
-
-    /// Queues a frame of the control lane.
-    pub(super) fn control(&mut self, frame: &Frame, now: Instant) {
-        if self.is_closed() {
-            return;
-        }
-        // Control frames are small, but for an answer's error text: a peer with
-        // a tiny limit gets none, and its request times out.
-        if self.write(frame, now).is_err() {
-            self.counters.errors += 1;
-        }
-        self.outbox.note_stall(now);
-    }
-
-    fn queue<P: Payload>(
-        &mut self,
-        frame: &Frame<P>,
-        request: Option<u32>,
-        now: Instant,
-    ) -> Result<Sent, Error> {
-        if self.outbox.is_open() && self.may_send() {
-            let size = self
-                .write(frame, now)
-                .map_err(|size| Error::too_large(size, self.peer_max))?;
-            self.credit.spend(size);
-            if let Some(id) = request {
-                self.requests.mark_sent(id);
-            }
-        } else {
-            let wall = self.wall.at(now);
-            let (profile, max) = (self.profile, self.peer_max);
-            frame::encode(frame, profile, wall, max, self.outbox.kept())
-                .map_err(|size| Error::too_large(size, max))?;
-            self.outbox.hold_kept(request);
-        }
-        self.counters.messages_sent += 1;
-        self.outbox.note_stall(now);
-        if self.outbox.above_mark() {
-            self.outbox.ask_to_wait(request.is_none());
-            self.grant(now);
-            return Ok(Sent::Wait);
-        }
-        Ok(Sent::Accepted)
-    }
-
-    pub(super) fn write<P: Payload>(
-        &mut self,
-        frame: &Frame<P>,
-        now: Instant,
-    ) -> Result<usize, usize> {
-        frame::encode(
-            frame,
-            self.profile,
-            self.wall.at(now),
-            self.peer_max,
-            self.outbox.ready(),
-        )
-    }
-
-    /// Lets held messages go as far as credit and room allow.
-    pub(super) fn release(&mut self, now: Instant) {
-        if self.is_closed() {
-            return;
-        }
-        while self.may_send() {
-            let Some(released) = self.outbox.release() else {
-                break;
-            };
-            self.credit.spend(released.frame - 4);
-            if let Some(id) = released.request {
-                self.requests.mark_sent(id);
-            }
-        }
-        self.outbox.note_stall(now);
-        if self.outbox.take_drained() {
-            self.events.push(Event::Drained);
-        }
-    }
-
-    fn may_send(&self) -> bool {
-        self.profile == Profile::Json || self.credit.may_send()
-    }
-
-    pub(super) fn check_open(&self) -> Result<(), Error> {
-        match &self.phase {
-            Phase::Open => Ok(()),
-            Phase::Closed(reason) => Err(reason.to_error(false)),
-            _ => Err(Error::local(
-                ErrorCode::NotConnected,
-                "The connection is not registered yet",
-            )),
-        }
-    }
-
-    fn check_room(&self) -> Result<(), Error> {
-        if self.outbox.is_full() {
-            return Err(Error::local(
-                ErrorCode::Backpressure,
-                format!(
-                    "{} bytes wait already; the peer does not keep up",
-                    self.outbox.queued()
-                ),
-            ));
-        }
-        Ok(())
-    }
-
-    fn check_pending(&self) -> Result<(), Error> {
-        let limit = self.config.limits.pending_requests;
-        if self.requests.len() >= limit {
-            return Err(Error::local(
-                ErrorCode::TooManyPending,
-                format!("{limit} requests wait for their answer already"),
-            ));
-        }
-        Ok(())
-    }
-}
-
-/// The peer would close the connection over a name or headers that are longer.
-pub(super) fn check_sizes<P>(name: &Bytes, body: &Body<P>) -> Result<(), Error> {
-    let headers = body.headers.as_ref().map_or(0, Bytes::len);
-    if name.len() > MAX_NAME {
-        return Err(Error::too_large(name.len(), MAX_NAME));
-    }
-    if headers > MAX_HEADERS {
-        return Err(Error::too_large(headers, MAX_HEADERS));
-    }
-    Ok(())
 }

@@ -108,7 +108,7 @@ impl Session {
             if pending.sent {
                 self.control(&Frame::Cancel { id: Id::Number(id) }, now);
             } else {
-                self.outbox.withdraw(id);
+                self.outbox.held().withdraw(id);
             }
             let name = String::from_utf8_lossy(&pending.name);
             self.fail_own(id, Error::timeout(&name).maybe_ran(pending.sent));

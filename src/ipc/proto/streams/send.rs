@@ -9,7 +9,8 @@ use super::outgoing::Turn;
 use crate::ipc::error::{Error, ErrorCode};
 use crate::ipc::frame::{self, Body, Failure, Frame, Id, Payload, Profile};
 use crate::ipc::proto::event::Event;
-use crate::ipc::proto::send::{check_sizes, Sent};
+use crate::ipc::proto::lanes::check_sizes;
+use crate::ipc::proto::send::Sent;
 use crate::ipc::proto::session::Session;
 
 /// Output that may wait for the socket when a chunk is added to it. A message
