@@ -345,3 +345,30 @@ test('L12: a user of others has a quota, and ours none', withOtherUser(async (t)
   await server.disconnectClient('crowd-0');
   t.is(await attempt(t, socketPath), 'connected');
 }));
+
+test('L12: a client of a user whose quota is spent can come back', withOtherUser(async (t) => {
+  const socketPath = openSocket(t);
+  const server = await serve(t, socketPath, { socketMode: 0o666, maxClientsPerUid: 1 });
+  const registrations = [{ clientId: 'one' }, { clientId: 'one', resume: true }, { clientId: 'two' }];
+  const child = startAs(t, 'foreigner', { socketPath, registrations });
+  t.true((await child.report('answer')).success);
+  t.true((await child.report('answer')).success, 'over a new connection');
+  t.is((await child.report('answer')).reason, 'max_connections');
+  t.deepEqual(server.getClientIds(), ['one']);
+}));
+
+test('S2: a hub gives its path to nobody but its own user', withOtherUser(async (t) => {
+  const socketPath = openSocket(t);
+  const host = closeAfter(t, SmartIpc.createClient({ id: 'access', socketPath, socketMode: 0o666 }));
+  const hosting = once(host, 'hosting');
+  await host.connect();
+  await hosting;
+  const left = recorder();
+  host.on('disconnect', left);
+  const child = startAs(t, 'foreigner', { socketPath, registrations: [{ probe: true, yield: true }, { clientId: 'guest' }] });
+  t.is((await child.report('answer')).role, 'hub');
+  t.true((await child.report('answer')).success, 'it is still there');
+  t.true(fs.existsSync(socketPath));
+  await client(t, socketPath).connect();
+  t.is(left.calls.length, 0);
+}));

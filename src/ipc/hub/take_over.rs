@@ -28,6 +28,7 @@ pub(in crate::ipc) async fn listen(
     wanted: impl Fn() -> bool,
 ) -> Result<Bound, Error> {
     let until = now() + GIVE_WAY;
+    let mut asked = false;
     loop {
         let refused = match transport::listen(options).await {
             Ok(bound) => return Ok(bound),
@@ -37,10 +38,11 @@ pub(in crate::ipc) async fn listen(
             return Err(refused.error);
         }
         match ask(options, until).await {
-            Some(true) => {}
+            // At once, but for one that stays: it does not take us for the path's owner.
+            Some(true) if !asked => asked = true,
             // Where nobody writes down who has a name, only the answer tells.
             Some(false) => return Err(refused.error),
-            None => sleep(LOOK_AGAIN).await,
+            Some(true) | None => sleep(LOOK_AGAIN).await,
         }
     }
 }

@@ -80,7 +80,7 @@ impl Inner {
             }
         }
         self.answer_probe(conn, link, registration);
-        if registration.give_way {
+        if owner && registration.give_way {
             self.vacate(CloseReason::Yielded, "a server takes the hub's place");
         }
     }
@@ -289,7 +289,9 @@ impl Inner {
         let state = self.state();
         let of_user = |peer: &Peer| policy::foreign_user(peer.credentials);
         let user = state.peers.get(&conn).and_then(of_user)?;
-        let others = state.peers.values().filter(|peer| peer.client.is_some());
+        // One that was replaced a moment ago has no name any more.
+        let named = state.clients.values();
+        let others = named.filter_map(|conn| state.peers.get(conn));
         let count = others.filter(|peer| of_user(peer) == Some(user)).count();
         let text = format!("user {user} has {count} clients here already");
         (count >= self.options.max_clients_per_uid)
