@@ -17,6 +17,12 @@ impl Session {
         if self.profile != Profile::Binary || self.phase != Phase::Open {
             return;
         }
+        // Whoever takes no answers is not to ask for more. A server does not even read
+        // then; a client goes on, or both could wait for each other.
+        self.withheld = self.outbox.is_clogged();
+        if self.withheld {
+            return;
+        }
         if let Some(limit) = self.credit.grant(self.own_calls()) {
             self.control(
                 &Frame::Credit {
@@ -122,7 +128,16 @@ impl Session {
     }
 
     pub(super) fn check_room(&self) -> Result<(), Error> {
-        if self.outbox.is_full() {
+        self.check_queue(self.outbox.is_full())
+    }
+
+    /// The same for what goes ahead of messages.
+    pub(super) fn check_not_clogged(&self) -> Result<(), Error> {
+        self.check_queue(self.outbox.is_clogged())
+    }
+
+    fn check_queue(&self, full: bool) -> Result<(), Error> {
+        if full {
             return Err(Error::local(
                 ErrorCode::Backpressure,
                 format!(

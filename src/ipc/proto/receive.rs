@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::event::Event;
-use super::session::{Incoming, Phase, Role, Session};
+use super::session::{Incoming, Phase, Proof, Role, Session};
 use crate::ipc::close::CloseReason;
 use crate::ipc::error::{Error, ErrorCode};
 use crate::ipc::frame::{Body, Failure, Frame, Id, Profile, Refusal, Registration, Welcome};
@@ -164,10 +164,10 @@ impl Session {
                 }
             }
             Frame::Pong(id) => {
-                if let (Id::Number(id), Some((expected, _))) = (id, self.probe) {
+                if let (Id::Number(id), Some(Proof::Due { ping, .. })) = (id, self.proof) {
                     // An answer to a later ping is one to this as well.
-                    if id >= expected {
-                        self.probe = None;
+                    if id >= ping {
+                        self.proof = None;
                         self.events.push(Event::Probed { alive: true });
                     }
                 }
@@ -246,6 +246,9 @@ impl Session {
             self.credit.take(size as u64);
             return self.finished(1, now);
         }
+        if let Id::Text(_) = &id {
+            self.by_text.entry(id.clone()).or_insert(local);
+        }
         self.incoming.insert(
             local,
             Incoming {
@@ -288,12 +291,7 @@ impl Session {
     fn cancel_came(&mut self, id: &Id) {
         let known = match id {
             Id::Number(number) => Some(*number),
-            // Only the JSON profile has to search.
-            Id::Text(_) => self
-                .incoming
-                .iter()
-                .find(|(_, it)| it.id == *id)
-                .map(|(local, _)| *local),
+            Id::Text(_) => self.by_text.get(id).copied(),
         };
         let Some(local) = known else { return };
         // The entry stays until the handler has finished: cancelling must not be

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::lanes::check_sizes;
 use super::requests::Pending;
-use super::session::{Incoming, Session};
+use super::session::{Incoming, Proof, Session};
 use crate::ipc::close::CloseReason;
 use crate::ipc::error::Error;
 use crate::ipc::frame::{Body, Failure, Frame, Id, Payload};
@@ -146,7 +146,7 @@ impl Session {
         body: Body<P>,
         now: Instant,
     ) -> Result<(), Error> {
-        let Some(incoming) = self.incoming.remove(&id) else {
+        let Some(incoming) = self.take_incoming(id) else {
             return Ok(());
         };
         if incoming.cancelled {
@@ -176,9 +176,17 @@ impl Session {
         result
     }
 
+    fn take_incoming(&mut self, id: u32) -> Option<Incoming> {
+        let incoming = self.incoming.remove(&id)?;
+        if self.by_text.get(&incoming.id) == Some(&id) {
+            self.by_text.remove(&incoming.id);
+        }
+        Some(incoming)
+    }
+
     /// Answers a request with a failure.
     pub fn fail(&mut self, id: u32, failure: Failure, now: Instant) {
-        let Some(incoming) = self.incoming.remove(&id) else {
+        let Some(incoming) = self.take_incoming(id) else {
             return;
         };
         if !incoming.cancelled {
@@ -260,11 +268,21 @@ impl Session {
         }
     }
 
-    /// Asks for a sign of life now; [`Event::Probed`] tells by `until`.
+    /// Asks for a sign of life; [`Event::Probed`] tells by `until`, or as long after the
+    /// registration.
     pub fn probe(&mut self, until: Instant, now: Instant) {
-        let id = self.ping_id();
-        self.probe = Some((id, until));
-        self.control(&Frame::Ping(Id::Number(id)), now);
+        if !self.is_open() {
+            let time = until.saturating_duration_since(now);
+            self.proof = (!self.is_closed()).then_some(Proof::Later(time));
+            return;
+        }
+        let ping = self.ping_id();
+        self.proof = Some(Proof::Due {
+            ping,
+            sent: now,
+            until,
+        });
+        self.control(&Frame::Ping(Id::Number(ping)), now);
     }
 
     pub(super) fn say_goodbye(&mut self, reason: CloseReason, message: &str, now: Instant) {

@@ -73,12 +73,13 @@ impl Session {
             }
             self.fail_own(id, error);
         }
+        self.by_text.clear();
         for (id, incoming) in self.incoming.drain() {
             if !incoming.cancelled {
                 self.events.push(Event::Cancelled { id });
             }
         }
-        if self.probe.take().is_some() {
+        if self.proof.take().is_some() {
             self.events.push(Event::Probed { alive: false });
         }
         self.events.push(Event::Closed {

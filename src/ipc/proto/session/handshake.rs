@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::{Phase, Session};
+use super::{Phase, Proof, Session};
 use crate::ipc::close::CloseReason;
 use crate::ipc::frame::{Frame, Id, Profile, Protocol, Refusal, Welcome, FEATURE_BINARY, VERSION};
 use crate::ipc::options::SessionConfig;
@@ -18,6 +18,9 @@ impl Session {
         welcome.protocol = Some(own_protocol(&self.config));
         self.control(&Frame::Registered(id, Box::new(Ok(welcome))), now);
         self.opened(protocol, now);
+        if let Some(Proof::Later(time)) = self.proof {
+            self.probe(now + time, now);
+        }
         self.decode(now);
     }
 

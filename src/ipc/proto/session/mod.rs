@@ -10,7 +10,7 @@ mod time;
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -76,6 +76,19 @@ pub(super) struct Incoming {
     pub(super) cancelled: bool,
 }
 
+/// A sign of life that the owner has asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Proof {
+    /// Within this time, once the peer is registered: it takes nothing before.
+    Later(Duration),
+    /// In answer to this ping, which went out at `sent`.
+    Due {
+        ping: u32,
+        sent: Instant,
+        until: Instant,
+    },
+}
+
 /// The state of one connection.
 #[derive(Debug)]
 pub struct Session {
@@ -88,6 +101,8 @@ pub struct Session {
     pub(super) outbox: Outbox,
     pub(super) requests: Requests,
     pub(super) incoming: HashMap<u32, Incoming, BuildHasherDefault<IdHasher>>,
+    /// Those of them that the peer names by a text.
+    pub(super) by_text: HashMap<Id, u32>,
     pub(super) next_incoming: u32,
     pub(super) credit: Credit,
     pub(super) streams: Streams,
@@ -105,7 +120,9 @@ pub struct Session {
     pub(super) peer_stream_window: u32,
     /// The peer's unanswered ping; a later one takes its place.
     pub(super) ping: Option<Id>,
-    pub(super) probe: Option<(u32, Instant)>,
+    pub(super) proof: Option<Proof>,
+    /// Credit was kept back from a peer that takes nothing.
+    pub(super) withheld: bool,
     pub(super) next_ping: u32,
     handshake_until: Option<Instant>,
     frame_since: Option<Instant>,
@@ -154,6 +171,7 @@ impl Session {
             outbox: Outbox::new(limits.high_water, limits.hard_cap),
             requests: Requests::default(),
             incoming: HashMap::default(),
+            by_text: HashMap::new(),
             next_incoming: 0,
             credit: Credit::new(limits),
             streams: Streams::default(),
@@ -166,7 +184,8 @@ impl Session {
             peer_clone_version: 0,
             peer_stream_window: STREAM_WINDOW,
             ping: None,
-            probe: None,
+            proof: None,
+            withheld: false,
             next_ping: 1,
             handshake_until,
             frame_since: None,

@@ -45,6 +45,9 @@ impl Session {
         self.release(now);
         self.send_streams(now);
         self.end_half_closed(now);
+        if self.withheld && !self.outbox.is_clogged() {
+            self.grant(now);
+        }
     }
 
     /// Requests of ours that wait for an answer.

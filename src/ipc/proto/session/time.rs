@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Phase, Role, Session};
+use super::{Phase, Proof, Role, Session};
 use crate::ipc::close::CloseReason;
 use crate::ipc::error::{Error, ErrorCode};
 use crate::ipc::frame::{Frame, Id};
@@ -21,7 +21,7 @@ impl Session {
             self.heartbeat
                 .deadline()
                 .filter(|_| self.phase == Phase::Open && !self.reading_paused),
-            self.probe.map(|(_, until)| until),
+            self.proof_until(),
             self.slow_at(),
             self.idle_at(),
         ]
@@ -60,13 +60,28 @@ impl Session {
         if due(self.idle_at()) {
             return self.leave(CloseReason::IdleTimeout, "idle for too long", now);
         }
-        if due(self.probe.map(|(_, until)| until)) {
-            self.probe = None;
-            self.events.push(Event::Probed { alive: false });
+        if due(self.proof_until()) {
+            self.judge_proof();
         }
         self.expire_requests(now);
         if self.phase == Phase::Open && !self.reading_paused {
             self.beat(now);
+        }
+    }
+
+    fn proof_until(&self) -> Option<Instant> {
+        match self.proof {
+            Some(Proof::Due { until, .. }) => Some(until),
+            Some(Proof::Later(_)) | None => None,
+        }
+    }
+
+    /// No answer came in time. Any byte is a sign of life, and who is not read can't
+    /// give one.
+    fn judge_proof(&mut self) {
+        if let Some(Proof::Due { sent, .. }) = self.proof.take() {
+            let alive = self.reading_paused || self.last_received > sent;
+            self.events.push(Event::Probed { alive });
         }
     }
 

@@ -36,6 +36,7 @@ impl Session {
         now: Instant,
     ) -> Result<(), Error> {
         self.check_open()?;
+        self.check_not_clogged()?;
         check_sizes(&name, &body)?;
         let limit = self.config.limits.streams;
         if self.streams.outgoing.len() >= limit {

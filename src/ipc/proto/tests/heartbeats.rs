@@ -185,6 +185,59 @@ fn a_probe_is_answered_or_not(profile: Profile) {
     }
 }
 
+fn any_byte_answers_a_probe_in_the_end(profile: Profile) {
+    let mut pair = Pair::open(profile);
+    let asked = pair.now;
+    pair.server.probe(asked + SECOND, asked);
+    pair.pass(SECOND / 2);
+    pair.message(Role::Client, 10).unwrap();
+    pair.shuttle();
+    pair.pass(SECOND / 2);
+    assert!(matches!(
+        pair.events(Role::Server)[..],
+        [Event::Message { .. }, Event::Probed { alive: true }]
+    ));
+}
+
+fn who_is_not_read_is_not_taken_for_dead(profile: Profile) {
+    let mut pair = Pair::open(profile);
+    pair.server.probe(pair.now + SECOND, pair.now);
+    pair.server.note_reading(false, pair.now);
+    pair.pass(SECOND);
+    assert!(matches!(
+        pair.events(Role::Server)[..],
+        [Event::Probed { alive: true }]
+    ));
+}
+
+fn a_probe_waits_for_the_registration(profile: Profile) {
+    let mut pair = Pair::connected(config(profile), config(profile));
+    pair.carry(Role::Client);
+    let registered = pair.events(Role::Server).pop();
+    let Some(Event::Register(registration)) = registered else {
+        panic!("no registration but {registered:?}");
+    };
+    pair.server.probe(pair.now + SECOND, pair.now);
+    assert_eq!(pair.server.output_len(), 0, "the answer comes first");
+    pair.now += 5 * SECOND;
+    pair.server.tick(pair.now);
+    assert!(!pair.server.has_events(), "its time has not begun");
+    pair.server
+        .accept(welcome(), registration.protocol.as_ref(), pair.now);
+    pair.shuttle();
+    assert!(matches!(
+        pair.events(Role::Client)[..],
+        [Event::Open(_), Event::Ping]
+    ));
+    assert_eq!(pair.server.deadline(), Some(pair.now + SECOND));
+    pair.client.pong(pair.now);
+    pair.shuttle();
+    assert!(matches!(
+        pair.events(Role::Server)[..],
+        [Event::Probed { alive: true }]
+    ));
+}
+
 fn an_old_answer_does_not_answer_a_probe(profile: Profile) {
     let mut pair = Pair::open(profile);
     pair.server.probe(pair.now + SECOND, pair.now);
@@ -257,6 +310,9 @@ both_profiles!(
     nobody_is_timed_out_in_the_grace_period,
     the_clock_stands_while_we_do_not_read,
     a_probe_is_answered_or_not,
+    any_byte_answers_a_probe_in_the_end,
+    who_is_not_read_is_not_taken_for_dead,
+    a_probe_waits_for_the_registration,
     an_old_answer_does_not_answer_a_probe,
     a_flood_of_pings_is_one_event_and_one_answer,
     an_idle_client_is_closed_if_asked_for,

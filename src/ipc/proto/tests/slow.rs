@@ -331,7 +331,64 @@ fn a_receiver_is_not_closed_for_what_was_withdrawn() {
     assert!(pair.server.is_open(), "{:?}", pair.events(Role::Server));
 }
 
+/// A client whose answers nobody takes: more than the cap waits for the socket.
+fn clogged(profile: Profile) -> Pair {
+    let mut pair = Pair::with(policy(profile, SlowConsumer::Disconnect));
+    let now = pair.now;
+    for id in 1..=8 {
+        pair.request(Role::Server, id, None).unwrap();
+    }
+    pair.carry(Role::Server);
+    for id in pair.asked(Role::Client) {
+        pair.client.respond(id, bulk(5000), now).unwrap();
+    }
+    assert!(pair.client.output_len() > 30_000);
+    pair
+}
+
+fn who_takes_no_answers_is_sent_no_streams(profile: Profile) {
+    let mut pair = clogged(profile);
+    let now = pair.now;
+    let refused = pair
+        .client
+        .open_stream(1, name("log"), Body::none(), 1000, now);
+    assert_eq!(refused.unwrap_err().code, ErrorCode::Backpressure);
+    pair.shuttle();
+    assert!(pair
+        .client
+        .open_stream(1, name("log"), Body::none(), 1000, now)
+        .is_ok());
+}
+
+#[test]
+fn who_takes_no_answers_gets_no_credit() {
+    let mut config = policy(Profile::Binary, SlowConsumer::Disconnect);
+    config.limits.window_messages = 8;
+    let mut pair = Pair::with(config);
+    let now = pair.now;
+    for round in 0..2 {
+        for id in 1..=8 {
+            pair.request(Role::Server, round * 8 + id, None).unwrap();
+        }
+    }
+    pair.carry(Role::Server);
+    let asked = pair.asked(Role::Client);
+    assert_eq!(asked.len(), 8, "a window of them");
+    for id in asked {
+        pair.client.respond(id, bulk(5000), now).unwrap();
+    }
+    let granted = |frames: Vec<Frame>| {
+        let credit = |frame: &Frame| matches!(frame, Frame::Credit { .. });
+        frames.iter().filter(|frame| credit(frame)).count()
+    };
+    // Some while the first answers were few; none for those beyond the cap.
+    let early = granted(pair.spoken(Role::Client));
+    assert_eq!(early, 3);
+    assert_eq!(granted(pair.spoken(Role::Client)), 1, "all was taken");
+}
+
 both_profiles!(
+    who_takes_no_answers_is_sent_no_streams,
     what_is_too_large_for_a_receiver_is_left_out_for_it,
     shared_messages_need_credit_too,
     a_receiver_at_the_cap_is_closed_by_default,

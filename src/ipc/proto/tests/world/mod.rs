@@ -20,6 +20,9 @@ use crate::ipc::options::SlowConsumer;
 use crate::ipc::proto::{Event, Read, Role, Session, Shared};
 use streams::{Streams, LIMIT, WINDOW};
 
+/// More than this for the socket alone, and nothing may be added.
+const HARD_CAP: usize = 6000;
+
 /// What the owner of one end knows.
 #[derive(Default)]
 struct Owner {
@@ -111,7 +114,7 @@ impl World {
             limits.streams = LIMIT;
             limits.stream_window = WINDOW;
             limits.high_water = 1000;
-            limits.hard_cap = 6000;
+            limits.hard_cap = HARD_CAP;
             limits.slow_consumer = policy;
             limits.idle_timeout = Some(30 * SECOND);
         });

@@ -157,6 +157,7 @@ impl Streams {
                 let expected = match error.code {
                     ErrorCode::TooManyStreams => open == LIMIT,
                     ErrorCode::StreamInUse => open > 0,
+                    ErrorCode::Backpressure => session.output_len() > HARD_CAP,
                     _ => session.is_closed(),
                 };
                 assert!(expected, "{error:?} with {open} streams");
