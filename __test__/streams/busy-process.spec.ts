@@ -1,6 +1,7 @@
 // A process whose event loop is busy with other things still takes what is streamed to it.
 import test from 'ava';
-import { within } from '../support/helpers.cjs';
+import { SmartIpc } from '@push.rocks/smartipc';
+import { closeAfter, startChild, tempSocket, within } from '../support/helpers.cjs';
 import { MIB, arrival, bothWays, hash, collect, noise } from '../support/streams.mjs';
 
 /** How long each turn of the event loop takes, in milliseconds. */
@@ -28,4 +29,23 @@ bothWays(test.serial, `${SIZE / MIB} MiB take at most ${TURNS} turns of ${TURN} 
   t.is(hash(received), hash(bytes));
   t.true(turns <= TURNS, `${turns} turns`);
   t.log(`${turns} turns`);
+});
+
+test.serial('whose bytes have come is not idle, although nobody could read them', async (t) => {
+  const socketPath = tempSocket(t);
+  const server = closeAfter(t, SmartIpc.createServer({ id: 'streaming', socketPath, clientIdleTimeout: 6 * TURN }));
+  await server.start();
+  const arrived = arrival(server);
+  const child = startChild(t, 'streaming', { scenario: 'sending', socketPath, size: SIZE });
+  const [, readable] = await arrived;
+  let received = 0;
+  readable.on('data', (piece: Buffer) => {
+    const before = received;
+    received += piece.length;
+    // Now and then, longer than a client may be idle. It goes on sending meanwhile.
+    if (Math.floor(received / MIB) === Math.floor(before / MIB)) return;
+    for (const until = Date.now() + 12 * TURN; Date.now() < until; );
+  });
+  t.is((await child.report('sent', 30_000)).error, undefined);
+  t.is(received, SIZE);
 });

@@ -93,6 +93,18 @@ const scenarios = {
     report('ready');
   },
 
+  // Sends one large stream.
+  'sending': async () => {
+    const client = SmartIpc.createClient({ id: 'streaming', socketPath, clientOnly: true });
+    await client.connect();
+    const error = await client.sendStream([Buffer.alloc(config.size)]).then(
+      () => undefined,
+      (reason) => reason
+    );
+    report('sent', error === undefined ? {} : told(error));
+    await client.disconnect();
+  },
+
   // Ends by itself once it has disconnected, whatever is open.
   'leaving': async () => {
     const client = SmartIpc.createClient({ id: 'streaming', socketPath });

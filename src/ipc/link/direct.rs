@@ -96,7 +96,12 @@ impl Core {
     pub(super) fn leave_to_reader(&mut self, stream: &Stream) -> bool {
         // Where nothing is, the end or an error is to be read, and by nobody else.
         let awaited = self.session.next_head() > 0;
-        awaited && available(stream) > 0 && self.session.leave_to_reader()
+        if !awaited || available(stream) == 0 {
+            return false;
+        }
+        // What has arrived counts before anybody is judged, so it is read.
+        let due = self.session.deadline().is_some_and(|at| at <= now());
+        !due && self.session.leave_to_reader()
     }
 
     /// Bytes of a stream that can be taken off the socket now.
