@@ -28,6 +28,8 @@ class IpcChannel extends Handlers {
     this._peer = undefined;
     this._opening = undefined;
     this._leaving = undefined;
+    /** Grows with each disconnect(): of it and connect() the last one wins. */
+    this._wish = 0;
   }
 
   /**
@@ -52,13 +54,19 @@ class IpcChannel extends Handlers {
   }
 
   async _open(connectOptions) {
+    const wish = this._wish;
     if (this._leaving !== undefined) await this._leaving;
+    if (wish !== this._wish) throw new IpcError('IPC_ERR_DISCONNECTED', 'disconnect() was called meanwhile');
     if (this._state === 'open' || this._state === 'reopening') return;
     this._state = 'opening';
     try {
       await this._ends.open(connectOptions);
     } catch (error) {
-      if (this._is('opening')) this._state = 'idle';
+      if (this._is('opening')) {
+        // Whoever hears of it may call again at once, and that begins anew.
+        this._opening = undefined;
+        this._state = 'idle';
+      }
       this._waiting.rejectAll(error);
       throw error;
     }
@@ -73,6 +81,9 @@ class IpcChannel extends Handlers {
    * @returns {Promise<void>}
    */
   disconnect() {
+    this._wish++;
+    // A connect() from now on is a new one.
+    this._opening = undefined;
     if (this._leaving === undefined) {
       this._leaving = this._disconnect().finally(() => {
         this._leaving = undefined;
@@ -87,8 +98,6 @@ class IpcChannel extends Handlers {
       return;
     }
     this._state = 'leaving';
-    // A connect() from now on is a new one.
-    this._opening = undefined;
     this._waiting.rejectAll(new IpcError('IPC_ERR_DISCONNECTED', 'The channel was disconnected'));
     await this._ends.close();
     this._state = 'ended';

@@ -6,7 +6,7 @@ const { encode } = require('./codec');
 const { IpcError, fromNative } = require('./errors');
 const { mailbox } = require('./mailbox');
 const options = require('./options');
-const { headersAt, jsonAt, payloadAt } = require('./payload-at');
+const { anotherPayloadAt, headersAt, jsonAt } = require('./payload-at');
 const { Peer } = require('./peer');
 const R = require('./records');
 const { Streaming } = require('./streams/streaming');
@@ -97,7 +97,7 @@ class IpcClient extends Streaming {
     try {
       await this._settles((op) => native.connect(this._number, op, undefined, true));
     } catch (error) {
-      if (this._state === 'connecting') this._become('idle', error);
+      this._failedToConnect(error);
       throw error;
     }
   }
@@ -113,9 +113,16 @@ class IpcClient extends Streaming {
     try {
       await this._settles((op) => native.connect(this._number, op, wait, this._mayHost));
     } catch (error) {
-      if (this._state === 'connecting') this._become('idle', error);
+      this._failedToConnect(error);
       throw error;
     }
+  }
+
+  _failedToConnect(error) {
+    if (this._state !== 'connecting') return;
+    // First, for whoever hears of it may call again at once, and that begins anew.
+    this._connecting = undefined;
+    this._become('idle', error);
   }
 
   /**
@@ -203,15 +210,15 @@ class IpcClient extends Streaming {
     check.handler(handler);
     const unready = this._prepare();
     if (unready !== undefined) throw unready;
-    const isNew = !this._subscriptions.has(topic);
     this._nameNumber(topic);
-    this._subscriptions.add(topic, handler);
+    const asked = this._subscriptions.ask(topic, handler);
+    let held = false;
     try {
       // Also when it is not new: the first call may still be on its way.
       await this._subscribe(topic, true);
-    } catch (error) {
-      if (isNew && this._subscriptions.remove(topic, handler)) native.forgetTopic(this._number, topic);
-      throw error;
+      held = true;
+    } finally {
+      if (this._subscriptions.answered(asked, held)) native.forgetTopic(this._number, topic);
     }
   }
 
@@ -222,6 +229,9 @@ class IpcClient extends Streaming {
     if (!this._subscriptions.remove(topic, handler)) return;
     if (this._state === 'connected' || this._state === 'reconnecting' || this._state === 'connecting') {
       await this._subscribe(topic, false);
+    } else {
+      // Or the next connection would have it again.
+      native.forgetTopic(this._number, topic);
     }
   }
 
@@ -355,9 +365,11 @@ class IpcClient extends Streaming {
   /** Each handler gets a payload of its own: one may change what it gets. */
   _hearTopic({ handlers, info }, payload, _peer, at, heads, text, extras) {
     const results = [];
+    // Before the first of them is called.
+    const others = handlers.length > 1 ? handlers.slice(1).map(() => anotherPayloadAt(at, heads, text, extras)) : [];
     for (let index = 0; index < handlers.length; index++) {
       try {
-        const own = index === 0 ? payload : payloadAt(at, heads, text, extras);
+        const own = index === 0 ? payload : others[index - 1];
         const result = handlers[index](own, info);
         if (result && typeof result.then === 'function') results.push(result);
       } catch (error) {

@@ -29,7 +29,7 @@ class Emitter extends EventEmitter {
   _report(error, clientId) {
     this._errors++;
     if (this.listenerCount('error') > 0) this._emit('error', error, clientId);
-    else process.emitWarning(error);
+    else warn(error);
   }
 
   /** A failure of the user's own code: uncaught unless somebody listens. */
@@ -37,6 +37,17 @@ class Emitter extends EventEmitter {
     this._errors++;
     if (this.listenerCount('error') > 0) this._emit('error', error, clientId);
     else uncaught(error);
+  }
+}
+
+/** Node takes texts, and errors of its own realm; others, as in a `vm` context, it throws at. */
+function warn(error) {
+  try {
+    process.emitWarning(error);
+  } catch (_) {
+    const { message, name, code } = Object(error);
+    const text = typeof message === 'string' ? message : require('util').inspect(error);
+    process.emitWarning(text, { type: typeof name === 'string' ? name : 'Error', code: typeof code === 'string' ? code : undefined });
   }
 }
 

@@ -5,7 +5,7 @@ const { spawn } = require('child_process');
 const check = require('./check');
 const { IpcClient } = require('./client');
 const { IpcError } = require('./errors');
-const { probe } = require('./wait');
+const { checkPlace, probe } = require('./wait');
 
 /** How much of a child's last words is kept for the error. */
 const KEPT = 16 * 1024;
@@ -24,6 +24,7 @@ async function spawnAndConnect(options) {
   }
   check.time('timeoutMs', timeoutMs);
   // Before the child exists, so that a wrong option leaves none behind.
+  checkPlace(clientOptions);
   const client = new IpcClient({ id: 'spawned', clientOnly: true, ...clientOptions });
   const serverProcess = spawn(process.execPath, [serverScript], { stdio: ['ignore', 'pipe', 'pipe'], ...spawnOptions });
   const early = exitsEarly(serverProcess);

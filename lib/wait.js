@@ -19,15 +19,20 @@ function waitForServer(given) {
   }
 }
 
+/** Throws unless it is said where. */
+function checkPlace({ socketPath, port }) {
+  if (socketPath === undefined && port === undefined) {
+    throw new TypeError('socketPath, or host and port, must say which server to wait for');
+  }
+}
+
 /** Looks for a server until it is there, time is up, or `stop` is called. */
 function probe(given) {
   if (given === null || typeof given !== 'object') {
     throw new TypeError(`options must be an object, not ${check.shown(given)}`);
   }
   const { timeoutMs = 10000, ...where } = given;
-  if (where.socketPath === undefined && where.port === undefined) {
-    throw new TypeError('socketPath, or host and port, must say which server to wait for');
-  }
+  checkPlace(where);
   const timeout = check.time('timeoutMs', timeoutMs);
   const { native: nativeOptions } = options.client({ id: 'probe', ...where, clientId: undefined });
   const number = native.probe(mailbox, nativeOptions, timeout);
@@ -53,4 +58,4 @@ function probe(given) {
   return { promise, stop };
 }
 
-module.exports = { probe, waitForServer };
+module.exports = { checkPlace, probe, waitForServer };

@@ -52,7 +52,8 @@ export class IpcClient<C extends IIpcContract = any> extends TypedEmitter<IIpcCl
    * Rejects with the errno of the operating system (`ENOENT`, `ECONNREFUSED`,
    * `EACCES`), `IPC_ERR_CONNECT_TIMEOUT` when the `totalTimeout` is spent,
    * `IPC_ERR_SERVER_NOT_READY` when the `waitTimeout` is, `IPC_ERR_DISCONNECTED`
-   * when `disconnect()` came first, and when the server refused
+   * when `disconnect()` came first, `IPC_ERR_PATH_TOO_LONG` or `IPC_ERR_INVALID_PATH`,
+   * `IPC_ERR_SERVER_IDENTITY`, over TLS one of its own codes, and when the server refused
    * `IPC_ERR_REGISTRATION`, `IPC_ERR_UNAUTHORIZED`, `IPC_ERR_DUPLICATE_CLIENT_ID`,
    * `IPC_ERR_MAX_CONNECTIONS`, `IPC_ERR_SERVER_STOPPING` or `IPC_ERR_INCOMPATIBLE`.
    *
@@ -141,7 +142,7 @@ export class IpcClient<C extends IIpcContract = any> extends TypedEmitter<IIpcCl
    * one, `**` for any number. Resolves when the server has it. The same topic and
    * handler twice count once.
    *
-   * Rejects with `IPC_ERR_INVALID_TOPIC` for more than 127 segments,
+   * Rejects with a `RangeError` for more than 127 segments,
    * `IPC_ERR_TOO_MANY_SUBSCRIPTIONS`, `IPC_ERR_TIMEOUT` after the client's
    * `timeout`, `IPC_ERR_CONNECTION_LOST`, `IPC_ERR_DISCONNECTED` after
    * `disconnect()`, `IPC_ERR_NOT_CONNECTED` when the connection was given up, with

@@ -2,7 +2,8 @@
 
 /**
  * Every failure of the library, but for wrong arguments (`TypeError`,
- * `RangeError`) and what the user's own code throws.
+ * `RangeError`), what the user's own code throws, and what the operating system
+ * refuses to `pipeStreamToFile`.
  */
 export class IpcError extends Error {
   constructor(code: string, message: string, details?: IIpcErrorDetails);
@@ -92,7 +93,7 @@ export interface IIpcEventError extends Error {
  * - `IPC_ERR_MESSAGE_TOO_LARGE`: a message is larger than `maxMessageSize`.
  * - `IPC_ERR_NATIVE_LOAD`: the native addon could not be loaded.
  * - `IPC_ERR_NO_HANDLER`: the peer has no handler for the type of a request.
- * - `IPC_ERR_NOT_A_FILE`: a path to send is no regular file.
+ * - `IPC_ERR_NOT_A_FILE`: a path to send, or to save to, is no regular file.
  * - `IPC_ERR_NOT_A_SOCKET`: something that is no socket lies on the socket path.
  * - `IPC_ERR_NOT_CONNECTED`: the endpoint is not connected, or not started.
  * - `IPC_ERR_PATH_TOO_LONG`: the socket path is longer than the operating system takes.

@@ -14,7 +14,11 @@ export interface IIpcMetrics {
   reconnects: number;
   /** Peers that gave no sign of life for `heartbeatTimeout`. */
   heartbeatTimeouts: number;
-  /** `error` events, and messages that nobody had a handler for. */
+  /**
+   * `error` events; messages that nobody had a handler for; answers that fit no
+   * request; messages left out for a slow client; connections closed for what their
+   * peer sent.
+   */
   errors: number;
   /** Requests that rejected with `IPC_ERR_TIMEOUT`. */
   requestTimeouts: number;

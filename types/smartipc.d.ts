@@ -51,7 +51,8 @@ export class SmartIpc {
    * Rejects with `IPC_ERR_CHILD_EXITED`, which has the exit code and the last of
    * stderr in its text, when the child ends before its server answers; with what
    * `waitForServer()` and `connect()` reject with; with a `TypeError` or
-   * `RangeError` for a wrong option. The child is killed then.
+   * `RangeError` for a wrong option, such as neither `socketPath` nor `port`. The child
+   * is killed then, or was never started.
    */
   static spawnAndConnect<C extends IIpcContract = any>(
     options: ISpawnAndConnectOptions

@@ -124,7 +124,8 @@ export interface IPipeStreamToFileOptions {
    */
   fsync?: boolean | undefined;
   /**
-   * Permissions of the file, 0 to 0o777, less the umask. Unix only.
+   * Permissions of the file, 0 to 0o7777, less the umask; without it a file that is
+   * there keeps its own. Unix only.
    *
    * @default 0o666
    */

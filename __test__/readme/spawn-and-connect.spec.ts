@@ -84,3 +84,16 @@ test('a server program that never serves is killed when the time is up', async (
   socket.resume();
   await within(once(socket, 'end'), 'the death of the spawned program');
 });
+
+test('without an address no program is started', async (t) => {
+  let started = false;
+  const spawnOptions = {
+    get env() {
+      started = true;
+      return childEnv({});
+    },
+  };
+  const error = await failure(() => SmartIpc.spawnAndConnect({ serverScript: childScript('never-ready'), spawnOptions } as any));
+  t.true(error instanceof TypeError, error.message);
+  t.false(started);
+});

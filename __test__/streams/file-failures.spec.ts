@@ -74,7 +74,7 @@ bothWays(test, 'T11: what is no file is refused before anything is opened at the
     t.is(error.code, code, file);
     t.true(error instanceof IpcError, file);
     t.true(error.message.includes(file), error.message);
-    t.is(error.origin, code.startsWith('IPC_') || code === 'EISDIR' ? 'local' : 'io', file);
+    t.is(error.origin, code.startsWith('IPC_') ? 'local' : 'io', file);
   }
   t.is(streams.calls.length, 0);
   await nothingOpen(t, dir);

@@ -1,4 +1,5 @@
 // How many at once, under which names, and whether anybody listens.
+import fs from 'fs';
 import test from 'ava';
 import { IpcError, SmartIpc } from '@push.rocks/smartipc';
 import { closeAfter, failure, once, tempSocket, within } from '../support/helpers.cjs';
@@ -119,6 +120,21 @@ bothWays(test, 'a name that is in use is refused, and free after the end', async
   const next = send(['third'], { streamId: 'unique' });
   t.is(String(await collect((await streams.until(2))[1][1])), 'third');
   await next;
+  nothingKept(t, ends);
+});
+
+bothWays(test, 'the source of a stream that is refused before it begins is destroyed, whatever it does then', async (t, { receiver, send }, ends) => {
+  const arrived = arrival(receiver);
+  const first = send(['x'], { streamId: 'taken' });
+  for (const options of [{ streamId: 'taken' }, { chunkSize: 0 }]) {
+    const source = fs.createReadStream('/nowhere/at/all');
+    await failure(() => send(source, options));
+    t.true(source.destroyed);
+    // Nobody else listens: it would be uncaught.
+    source.emit('error', new Error('late'));
+  }
+  (await arrived)[1].resume();
+  await first;
   nothingKept(t, ends);
 });
 

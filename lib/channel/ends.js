@@ -234,7 +234,8 @@ class ChannelEnds {
         this._sleeping = undefined;
         resolve(undefined);
       };
-      this._sleeping = setTimeout(this._wake, delay);
+      // A longer timer would go off at once.
+      this._sleeping = setTimeout(this._wake, Math.min(delay, 0x7fffffff));
       if (!this._referenced) this._sleeping.unref();
     });
   }

@@ -27,7 +27,7 @@ async function openFile(file) {
   try {
     handle = await fs.promises.open(file, fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK || 0));
     const stat = await handle.stat();
-    if (stat.isDirectory()) throw failed('EISDIR', 'it is a directory');
+    if (stat.isDirectory()) throw failed('EISDIR', 'it is a directory', { origin: 'io' });
     if (!stat.isFile()) throw failed('IPC_ERR_NOT_A_FILE', 'it is no regular file');
     return new FileSource(file, handle, stat.size);
   } catch (cause) {

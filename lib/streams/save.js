@@ -111,8 +111,13 @@ function piped(readable) {
   // It may fail before anybody reads it.
   own.on('error', nothing);
   readable.on('error', fail);
+  // Not all that can be piped say so themselves.
+  let ended = false;
+  readable.on('end', () => {
+    ended = true;
+  });
   readable.on('close', () => {
-    if (!readable.readableEnded) fail(new IpcError('IPC_ERR_STREAM_CANCELLED', 'The stream was closed before its end'));
+    if (!ended && !readable.readableEnded) fail(new IpcError('IPC_ERR_STREAM_CANCELLED', 'The stream was closed before its end'));
   });
   readable.pipe(own);
   const iterator = own[Symbol.asyncIterator]();

@@ -95,9 +95,10 @@ function iterated(iterator) {
   };
 }
 
-/** Gives up what is to be a source and has not been read. */
+/** Gives up what is to be a source and has not been read. It may fail all the same. */
 function discard(given) {
   if (given === null || typeof given !== 'object') return;
+  if (typeof given.on === 'function') given.on('error', nothing);
   if (typeof given.destroy === 'function') given.destroy();
   else if (typeof given.cancel === 'function') Promise.resolve(given.cancel()).catch(nothing);
 }

@@ -31,7 +31,7 @@ class Streaming extends Endpoint {
    * @param {any} options
    */
   _sendStream(to, given, options) {
-    return this._sendFrom(to, options, () => require('./source').sourceOf(given));
+    return this._sendFrom(to, options, () => require('./source').sourceOf(given), given);
   }
 
   /** Sends a file. */
@@ -42,23 +42,25 @@ class Streaming extends Endpoint {
     });
   }
 
-  _sendFrom(to, options, open) {
+  _sendFrom(to, options, open, given) {
     const { streamOptions } = require('./options');
     const { Outgoing } = require('./outgoing');
     let outgoing;
     try {
       outgoing = new Outgoing(this, streamOptions(options), to);
     } catch (error) {
+      require('./source').discard(given);
       // It never had one, but the promise is of one kind.
       return Object.assign(this._failedOneWay(error, to), { streamId: '' });
     }
-    this._run(outgoing, open).catch((error) => outgoing.fail(error));
+    this._run(outgoing, open, given).catch((error) => outgoing.fail(error));
     return outgoing.promise;
   }
 
-  async _run(outgoing, open) {
+  async _run(outgoing, open, given) {
     const { streamId, to } = outgoing;
     if (this._find(streamId, to) !== undefined) {
+      require('./source').discard(given);
       throw new IpcError('IPC_ERR_STREAM_IN_USE', `A stream named '${streamId}' is open already`);
     }
     // The source first, and at once: it may fail before there is a connection.
@@ -160,7 +162,7 @@ class Streaming extends Endpoint {
     const failed = (error) => {
       readable.destroy(error);
       // One that only passes on what the peer did is not to blame.
-      if (error !== undefined && passesOn(error, readable)) this._report(error, peer.clientId);
+      if (error && passesOn(error, readable)) this._report(error, peer.clientId);
       else this._listenerFailed(error, peer.clientId);
     };
     this._depth++;

@@ -17,6 +17,7 @@ use super::endpoint::{self, BusyPoll};
 #[cfg(unix)]
 use super::event_loop::EventLoop;
 use super::mailbox::{Mailbox, MAX_RECORDS, PREFIX, RECORD};
+use super::open;
 use super::runtime::{Held, Lease};
 use crate::ipc::bug;
 
@@ -75,6 +76,7 @@ pub fn open_mailbox(env: Env, bell: Function<'_, (), ()>, event_loop: bool) -> R
     env.add_env_cleanup_hook(number, move |number| {
         let _ = bug::contain(|| {
             own.close();
+            open::end_probes();
             endpoint::remove_all(&Arc::downgrade(&own));
         });
         // Dropping the last lease ends and joins the I/O thread.

@@ -119,6 +119,15 @@ pub fn probe(env: Env, mailbox: u32, options: JsClientOptions, timeout: u32) -> 
     Ok(number)
 }
 
+/// The environment goes away, and nobody waits for any of them.
+pub(super) fn end_probes() {
+    PROBES.with_borrow_mut(|probes| {
+        for (_, probing) in probes.drain() {
+            probing.abort();
+        }
+    });
+}
+
 /// A probe has settled, or nobody waits for it any more.
 #[napi(catch_unwind)]
 pub fn end_probe(number: u32) {
