@@ -1,5 +1,5 @@
-// Over TCP, for those who know the token. TCP is not encrypted: let it leave the
-// machine through a tunnel only. Run it with: TOKEN=secret node server.mjs [port]
+// Over TCP, for those who know the token. Without the option `tls` TCP is not encrypted:
+// let it leave the machine with `tls` only. Run it with: TOKEN=secret node server.mjs [port]
 import { SmartIpc } from '@push.rocks/smartipc';
 
 if (!process.env.TOKEN) throw new Error('TOKEN must be set');

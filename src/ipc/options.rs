@@ -1,4 +1,4 @@
-//! Options of connections, servers and clients. A default exists only here.
+//! Options of connections, servers and clients, and their defaults.
 
 #[cfg(unix)]
 use std::os::fd::BorrowedFd;
@@ -152,7 +152,7 @@ pub struct SessionConfig {
     pub heartbeat: Heartbeat,
     /// Version of the structured clone format that this process reads; 0 for none.
     pub clone_version: u32,
-    /// Whether to offer the binary profile. Off only for tests.
+    /// Whether not to offer the binary profile. For tests only.
     pub json_only: bool,
     /// What waits for the owner of the connection, and of others.
     pub backlog: Backlog,
