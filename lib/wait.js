@@ -19,7 +19,11 @@ function waitForServer(given) {
   }
 }
 
-/** Throws unless it is said where. */
+/**
+ * Throws unless it is said where.
+ *
+ * @param {{ socketPath?: string, port?: number }} where
+ */
 function checkPlace({ socketPath, port }) {
   if (socketPath === undefined && port === undefined) {
     throw new TypeError('socketPath, or host and port, must say which server to wait for');

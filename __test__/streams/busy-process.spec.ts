@@ -9,6 +9,8 @@ const TURN = 50;
 /** With a share of 64 KiB a turn this would take 128 turns. */
 const SIZE = 8 * MIB;
 const TURNS = 100;
+/** How long a client may be silent; long enough for its process to get a CPU. */
+const IDLE = 1000;
 
 bothWays(test.serial, `${SIZE / MIB} MiB take at most ${TURNS} turns of ${TURN} ms`, async (t: any, { receiver, send }: any) => {
   const bytes = noise(SIZE);
@@ -33,10 +35,10 @@ bothWays(test.serial, `${SIZE / MIB} MiB take at most ${TURNS} turns of ${TURN} 
 
 test.serial('whose bytes have come is not idle, although nobody could read them', async (t) => {
   const socketPath = tempSocket(t);
-  const server = closeAfter(t, SmartIpc.createServer({ id: 'streaming', socketPath, clientIdleTimeout: 6 * TURN }));
+  const server = closeAfter(t, SmartIpc.createServer({ id: 'streaming', socketPath, clientIdleTimeout: IDLE }));
   await server.start();
   const arrived = arrival(server);
-  const child = startChild(t, 'streaming', { scenario: 'sending', socketPath, size: SIZE });
+  const child = startChild(t, 'streaming', { scenario: 'sending', socketPath, size: 3 * MIB });
   const [, readable] = await arrived;
   let received = 0;
   readable.on('data', (piece: Buffer) => {
@@ -44,8 +46,8 @@ test.serial('whose bytes have come is not idle, although nobody could read them'
     received += piece.length;
     // Now and then, longer than a client may be idle. It goes on sending meanwhile.
     if (Math.floor(received / MIB) === Math.floor(before / MIB)) return;
-    for (const until = Date.now() + 12 * TURN; Date.now() < until; );
+    for (const until = Date.now() + 2 * IDLE; Date.now() < until; );
   });
   t.is((await child.report('sent', 30_000)).error, undefined);
-  t.is(received, SIZE);
+  t.is(received, 3 * MIB);
 });
