@@ -24,8 +24,8 @@ async function spawnAndConnect(options) {
   }
   check.time('timeoutMs', timeoutMs);
   // Before the child exists, so that a wrong option leaves none behind.
-  checkPlace(clientOptions);
   const client = new IpcClient({ id: 'spawned', clientOnly: true, ...clientOptions });
+  checkPlace(clientOptions);
   const serverProcess = spawn(process.execPath, [serverScript], { stdio: ['ignore', 'pipe', 'pipe'], ...spawnOptions });
   const early = exitsEarly(serverProcess);
   const { socketPath, host, port, tls } = clientOptions;
