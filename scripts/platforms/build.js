@@ -10,6 +10,7 @@
 // with the reason, and makes the exit code 1.
 
 const { spawn } = require('child_process');
+const fs = require('fs');
 const path = require('path');
 
 const { root, ADDON_ONLY, ending, replaceFile, runMain, SetupError } = require('../setup.js');
@@ -79,6 +80,8 @@ async function build(platform, { profile = 'release', into = path.join(root, 'np
   // Nobody looks at the symbols of a build that is made for one run.
   if (profile === 'dev') env.CARGO_PROFILE_DEV_DEBUG = 'false';
   const result = await runAndShow(platform, command, all, env);
+  // zig leaves it behind, for macOS.
+  fs.rmSync(path.join(root, '.intentionally-empty-file.o'), { force: true });
   if (result.error) throw new SetupError(`cargo could not be run: ${result.error.message}`);
   if (result.status !== 0) {
     const missing = /^.*(failed to download|download of .* failed|Could not resolve host).*$/m.exec(result.said);

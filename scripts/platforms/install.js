@@ -52,6 +52,9 @@ async function install(platform, packages, runner, flags = []) {
  */
 async function checkInstallation(project, runner, result) {
   const modules = path.join(project.folder, 'node_modules');
+  // Put there for the peer of the Node before this one, and not by npm.
+  if (project.peer) fs.rmSync(path.join(modules, `${NAME}-${platformName()}`), { recursive: true, force: true });
+  project.peer = false;
   const right = `${NAME}-${project.platform}`;
   const installed = () => fs.readdirSync(modules).filter((entry) => entry.startsWith(`${NAME}-`) && !entry.endsWith('.aside'));
   expect(result, 'the addon of this platform is installed, and no other', String(installed()), right);
