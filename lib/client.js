@@ -29,6 +29,8 @@ class IpcClient extends Streaming {
     /** Who waits for a connection: streams can't be queued as messages are. */
     this._hopeful = [];
     this._connecting = undefined;
+    /** Calls of `_attempt` under way. */
+    this._attempts = 0;
     this._leaving = undefined;
     /** Counts connects and disconnects, so that the last one wins. */
     this._wish = 0;
@@ -74,7 +76,7 @@ class IpcClient extends Streaming {
       if (!mayHost || this._mayHost) return this._connecting;
       this._mayHost = true;
       if (this._leaving !== undefined) return this._connecting;
-      return this._underWay(this._connectToo(this._connecting));
+      return this._underWay(this._connectToo(this._connecting, wait));
     }
     this._mayHost = mayHost;
     const wish = ++this._wish;
@@ -92,14 +94,9 @@ class IpcClient extends Streaming {
 
   /** A call has begun to connect, and now the user wants it as well: joins that
    * attempt, or makes another if it has failed before this could be heard of. */
-  async _connectToo(begun) {
+  _connectToo(begun, wait) {
     begun.catch(() => {});
-    try {
-      await this._settles((op) => native.connect(this._number, op, undefined, true));
-    } catch (error) {
-      this._failedToConnect(error);
-      throw error;
-    }
+    return this._attempt(wait);
   }
 
   async _connect(wait, wish) {
@@ -110,19 +107,25 @@ class IpcClient extends Streaming {
     if (plainTextTo !== undefined) require('./tls').warnOfPlainText(plainTextTo);
     if (this._state !== 'reconnecting') this._become('connecting');
     this._closing = false;
+    await this._attempt(wait);
+  }
+
+  /** Has the native side connect, unless it does so already. */
+  async _attempt(wait) {
+    this._attempts++;
     try {
       await this._settles((op) => native.connect(this._number, op, wait, this._mayHost));
     } catch (error) {
-      this._failedToConnect(error);
+      // Of several the last one counts.
+      if (this._attempts === 1 && this._state === 'connecting') {
+        // First, for whoever hears of it may call again at once, and that begins anew.
+        this._connecting = undefined;
+        this._become('idle', error);
+      }
       throw error;
+    } finally {
+      this._attempts--;
     }
-  }
-
-  _failedToConnect(error) {
-    if (this._state !== 'connecting') return;
-    // First, for whoever hears of it may call again at once, and that begins anew.
-    this._connecting = undefined;
-    this._become('idle', error);
   }
 
   /**

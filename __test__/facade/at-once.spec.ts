@@ -40,6 +40,24 @@ for (const [first, one] of calls) {
   }
 }
 
+test('connect(), when a call has failed to connect, is an attempt of its own', async (t) => {
+  const client = newClient(t, tempSocket(t), { clientOnly: false });
+  const hosting = recorder();
+  client.on('hosting', hosting);
+  const again = client.request('x').catch(() => client.connect({ waitForReady: true, waitTimeout: 50 }));
+  t.is((await within(failure(() => again), 'connect()')).code, 'IPC_ERR_SERVER_NOT_READY');
+  t.is(hosting.calls.length, 0);
+});
+
+test('disconnect() ends what connect() has begun when a call had failed', async (t) => {
+  const socketPath = tempSocket(t);
+  const client = newClient(t, socketPath);
+  const [connecting, left] = await client.request('x').catch(() => [failure(() => client.connect({ waitForReady: true })), client.disconnect()]);
+  await within(left, 'disconnect()');
+  t.is((await within(connecting, 'connect()')).code, 'IPC_ERR_DISCONNECTED');
+  t.false(client.getIsConnected());
+});
+
 test('a call of a channel, when another has failed to open it, fails too', async (t) => {
   const channel = newChannel(t, tempSocket(t), { clientOnly: true });
   const again = channel.sendMessage('x', 1).catch(() => channel.sendMessage('x', 2));

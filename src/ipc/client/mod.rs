@@ -345,11 +345,12 @@ impl Inner {
         error: &Error,
     ) {
         let mut notices: Vec<Notice> = first.into_iter().collect();
-        notices.extend(calls.iter().map(|call| call.failed(error.clone())));
+        // Before the calls: whoever hears that one has failed may connect again at once.
         notices.extend(waiting.into_iter().map(|op| Notice::Settled {
             op,
             result: Err(error.clone()),
         }));
+        notices.extend(calls.iter().map(|call| call.failed(error.clone())));
         if !notices.is_empty() {
             self.sink.deliver(0, &mut notices);
         }
