@@ -62,7 +62,7 @@ class IpcChannel extends Handlers {
     try {
       await this._ends.open(connectOptions);
     } catch (error) {
-      if (this._is('opening')) {
+      if (wish === this._wish && this._is('opening')) {
         // Whoever hears of it may call again at once, and that begins anew.
         this._opening = undefined;
         this._state = 'idle';

@@ -194,6 +194,8 @@ export class IpcClient<C extends IIpcContract = any> extends TypedEmitter<IIpcCl
    * - `IPC_ERR_STREAM_REFUSED` when nobody there listens to `stream`;
    * - `IPC_ERR_TOO_MANY_STREAMS`, with the limit in the text;
    * - `IPC_ERR_STREAM_IN_USE` when another with this `streamId` is open;
+   * - `IPC_ERR_BACKPRESSURE` when more than 16 MiB wait for the socket of the receiver,
+   *   or 1,000 streams for a connection;
    * - `IPC_ERR_CONNECTION_LOST`, `IPC_ERR_DISCONNECTED`, `IPC_ERR_NOT_CONNECTED`, and
    *   with what `connect()` rejects with;
    * - a `TypeError` or `RangeError` for wrong arguments.

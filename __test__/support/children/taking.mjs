@@ -2,16 +2,22 @@
 import { SmartIpc } from '@push.rocks/smartipc';
 import { config, report } from './report.mjs';
 
+/** Milliseconds, half of what lib/streams/turns.js takes for long: it looks at two turns. */
+const LONG = 4;
+
 const server = SmartIpc.createServer({ id: 'taking', socketPath: config.socketPath });
 server.onMessage('chatter', () => {});
 server.on('stream', (info, readable) => {
   let bytes = 0;
   let inTurn = 0;
   let most = 0;
+  let began = Date.now();
   let over = false;
   const turn = () => {
-    most = Math.max(most, inTurn);
+    // A turn that takes long gets more, and says nothing of others.
+    if (Date.now() - began < LONG) most = Math.max(most, inTurn);
     inTurn = 0;
+    began = Date.now();
     if (!over) setImmediate(turn);
   };
   turn();

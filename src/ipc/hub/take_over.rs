@@ -17,6 +17,8 @@ const ANSWER: Duration = Duration::from_secs(1);
 /// Between two looks at a path whose hub has not gone yet, or whose next hub
 /// was faster than we: a few times what starting a hub takes.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// The same with a hub that answers and stays.
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Starts to listen, for a server that somebody started on purpose. Hubs give
 /// way to it; `wanted` says whether it is still to start.
@@ -28,7 +30,7 @@ pub(in crate::ipc) async fn listen(
     wanted: impl Fn() -> bool,
 ) -> Result<Bound, Error> {
     let until = now() + GIVE_WAY;
-    let mut asked = false;
+    let mut pause = LOOK_AGAIN;
     loop {
         let refused = match transport::listen(options).await {
             Ok(bound) => return Ok(bound),
@@ -38,11 +40,14 @@ pub(in crate::ipc) async fn listen(
             return Err(refused.error);
         }
         match ask(options, until).await {
-            // At once, but for one that stays: it does not take us for the path's owner.
-            Some(true) if !asked => asked = true,
+            // One that stays does not take us for the path's owner, and is asked ever less.
+            Some(true) => {
+                sleep(pause).await;
+                pause = (2 * pause).min(LONGEST_PAUSE);
+            }
             // Where nobody writes down who has a name, only the answer tells.
             Some(false) => return Err(refused.error),
-            Some(true) | None => sleep(LOOK_AGAIN).await,
+            None => sleep(LOOK_AGAIN).await,
         }
     }
 }

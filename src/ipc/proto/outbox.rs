@@ -242,6 +242,11 @@ impl Outbox {
         self.stalled.map(|since| since + patience)
     }
 
+    /// Whether the socket has taken something since, while more waits.
+    pub(super) fn moved_after(&self, moment: Instant) -> bool {
+        self.stalled.is_some_and(|since| since > moment)
+    }
+
     fn should_move(&self) -> bool {
         self.ready_len() > 0 || self.held.cost() > self.high_water
     }

@@ -76,11 +76,13 @@ impl Session {
         }
     }
 
-    /// No answer came in time. Any byte is a sign of life, and who is not read can't
-    /// give one.
+    /// No answer came in time. Any byte is a sign of life. Who is not read can't give one;
+    /// if that is because it takes nothing, it has to take something.
     fn judge_proof(&mut self) {
         if let Some(Proof::Due { sent, .. }) = self.proof.take() {
-            let alive = self.reading_paused || self.last_received > sent;
+            let took = || self.outbox.moved_after(sent);
+            let unheard = self.reading_paused && (!self.outbox.is_clogged() || took());
+            let alive = unheard || self.last_received > sent;
             self.events.push(Event::Probed { alive });
         }
     }

@@ -387,7 +387,34 @@ fn who_takes_no_answers_gets_no_credit() {
     assert_eq!(granted(pair.spoken(Role::Client)), 1, "all was taken");
 }
 
+/// A server does not read a client that takes no answers.
+fn who_takes_nothing_is_dead_when_asked(profile: Profile) {
+    for takes in [true, false] {
+        let mut pair = Pair::with(policy(profile, SlowConsumer::Wait));
+        for id in 1..=8 {
+            pair.request(Role::Client, id, None).unwrap();
+        }
+        pair.carry(Role::Client);
+        for id in pair.asked(Role::Server) {
+            pair.server.respond(id, bulk(8000), pair.now).unwrap();
+        }
+        assert!(!pair.server.wants_read());
+        pair.server.note_reading(false, pair.now);
+        pair.server.probe(pair.now + SECOND, pair.now);
+        pair.now += SECOND;
+        if takes {
+            pair.server.wrote(10, pair.now);
+        }
+        pair.server.tick(pair.now);
+        match &pair.events(Role::Server)[..] {
+            [Event::Probed { alive }] => assert_eq!(*alive, takes),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 both_profiles!(
+    who_takes_nothing_is_dead_when_asked,
     who_takes_no_answers_is_sent_no_streams,
     what_is_too_large_for_a_receiver_is_left_out_for_it,
     shared_messages_need_credit_too,
