@@ -4,18 +4,29 @@ import { config, report } from './report.mjs';
 
 /** Milliseconds, half of what lib/streams/turns.js takes for long: it looks at two turns. */
 const LONG = 4;
+/** Turns since a message, half as many as are calm there: the sender may be short of a CPU. */
+const RECENT = 32;
 
 const server = SmartIpc.createServer({ id: 'taking', socketPath: config.socketPath });
-server.onMessage('chatter', () => {});
+let turns = 0;
+let heardAt = -Infinity;
+server.onMessage('chatter', () => {
+  heardAt = turns;
+});
 server.on('stream', (info, readable) => {
   let bytes = 0;
   let inTurn = 0;
   let most = 0;
+  let mostBeside = 0;
   let began = Date.now();
   let over = false;
   const turn = () => {
     // A turn that takes long gets more, and says nothing of others.
-    if (Date.now() - began < LONG) most = Math.max(most, inTurn);
+    if (Date.now() - began < LONG) {
+      most = Math.max(most, inTurn);
+      if (turns - heardAt <= RECENT) mostBeside = Math.max(mostBeside, inTurn);
+    }
+    turns++;
     inTurn = 0;
     began = Date.now();
     if (!over) setImmediate(turn);
@@ -27,7 +38,7 @@ server.on('stream', (info, readable) => {
   });
   readable.on('end', () => {
     over = true;
-    report('taken', { bytes, most });
+    report('taken', { bytes, most, mostBeside });
   });
 });
 await server.start();
