@@ -2,33 +2,15 @@
 import { SmartIpc } from '@push.rocks/smartipc';
 import { config, report } from './report.mjs';
 
-/** Milliseconds, half of what lib/streams/turns.js takes for long: it looks at two turns. */
-const LONG = 4;
-/** Turns since a message, half as many as are calm there: the sender may be short of a CPU. */
-const RECENT = 32;
-
 const server = SmartIpc.createServer({ id: 'taking', socketPath: config.socketPath });
-let turns = 0;
-let heardAt = -Infinity;
-server.onMessage('chatter', () => {
-  heardAt = turns;
-});
 server.on('stream', (info, readable) => {
   let bytes = 0;
   let inTurn = 0;
   let most = 0;
-  let mostBeside = 0;
-  let began = Date.now();
   let over = false;
   const turn = () => {
-    // A turn that takes long gets more, and says nothing of others.
-    if (Date.now() - began < LONG) {
-      most = Math.max(most, inTurn);
-      if (turns - heardAt <= RECENT) mostBeside = Math.max(mostBeside, inTurn);
-    }
-    turns++;
+    most = Math.max(most, inTurn);
     inTurn = 0;
-    began = Date.now();
     if (!over) setImmediate(turn);
   };
   turn();
@@ -38,7 +20,7 @@ server.on('stream', (info, readable) => {
   });
   readable.on('end', () => {
     over = true;
-    report('taken', { bytes, most, mostBeside });
+    report('taken', { bytes, most });
   });
 });
 await server.start();
