@@ -11,6 +11,7 @@ const EXPECTED = new Set([
   'IPC_ERR_HEARTBEAT_TIMEOUT',
   // A stream, on the tokio driver: the end of the connection has not been told yet.
   'IPC_ERR_NOT_CONNECTED',
+  'IPC_ERR_REGISTRATION',
   'IPC_ERR_STREAM_CANCELLED',
   'IPC_ERR_TIMEOUT',
   'IPC_ERR_TOO_MANY_STREAMS',
