@@ -385,7 +385,8 @@ impl World {
     fn settle(&mut self) {
         // Who has finished sending waits for its answers, but not for ever.
         self.run(Op::Wait { millis: 1000 });
-        for _ in 0..200 {
+        // It ends when nothing moves; a stream of single bytes takes many rounds.
+        for _ in 0..5000 {
             if self.is_quiet() {
                 return;
             }
