@@ -5,7 +5,7 @@ import net from 'net';
 import test from 'ava';
 import { SmartIpc } from '@push.rocks/smartipc';
 import { notRun } from '../support/conformance.mjs';
-import { closeAfter, freePort, once, startChild } from '../support/helpers.cjs';
+import { closeAfter, freePort, once, startChild, recorder } from '../support/helpers.cjs';
 import { otherMachine } from '../support/netns.mjs';
 
 async function serve(t: any, options: object) {
@@ -50,12 +50,15 @@ test.serial('C2: a network torn for 5 s: both sides notice, and the client is ba
   t.log(`noticed by both sides within ${Date.now() - begun} ms`);
   // The tear is as long as the case says.
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, 5000 - (Date.now() - begun))));
-  const back = once(server, 'clientConnect', { timeout: 15_000 });
+  const back = recorder();
+  server.on('clientConnect', back);
   machine.mend();
   const healed = Date.now();
-  await back;
+  await back.until(1);
   t.true(Date.now() - healed <= 3000, `${Date.now() - healed} ms`);
-  t.is(await server.requestClient('far', 'echo', 'again'), 'again');
+  const ask = () => server.requestClient('far', 'echo', 'again');
+  // An attempt that was given up during the tear may get through first.
+  t.is(await ask().catch(() => back.until(2).then(ask)), 'again');
 });
 
 test.serial('C2: 200 ms there and back and 5 % loss: no request is lost', async (t) => {
