@@ -106,3 +106,20 @@ test('what waits for a connection that can\'t be made fails with its error', asy
   t.is((await failure(() => end.request('echo', {}))).code, 'ENOENT');
   t.is((await failure(() => end.sendMessage('echo', {}))).code, 'ENOENT');
 });
+
+test('a pause longer than a timer can be is long', async (t) => {
+  const socketPath = tempSocket(t);
+  const first = newEnd(t, { socketPath });
+  await first.connect();
+  const warned = recorder();
+  process.on('warning', warned);
+  t.teardown(() => process.off('warning', warned));
+  const far = newEnd(t, { socketPath, clientOnly: true, reconnectDelay: 2 ** 31, maxReconnectDelay: 2 ** 31 });
+  await far.connect();
+  const lost = once(far, 'reconnecting');
+  await first.disconnect();
+  await lost;
+  // A warning comes in a tick.
+  await new Promise((resolve) => setImmediate(resolve));
+  t.deepEqual(warned.calls.map(([{ name }]: any) => name), []);
+});

@@ -144,3 +144,17 @@ test('a throwing onProgress or progress listener is uncaught, and the transfer g
   t.deepEqual([...new Set(uncaught)].sort(), ['onProgress of pipeStreamToFile', 'onProgress of sendStream', 'progress listener']);
   t.is((await child.exited()).code, 0);
 });
+
+bothWays(test, 'a listener that rejects with nothing after its stream was lost is an error event', async (t, { receiver, send, cancelOutgoing }) => {
+  receiver.on('stream', async (_info: any, readable: any) => {
+    await ending(readable);
+    throw null;
+  });
+  const reported = once(receiver, 'error');
+  const streamed = once(receiver, 'stream');
+  const sent = send([noise(2 * MIB)], { streamId: 'lost' });
+  await streamed;
+  t.true(cancelOutgoing('lost'));
+  await failure(() => sent);
+  t.is((await within<any[]>(reported, 'the error'))[0], null);
+});

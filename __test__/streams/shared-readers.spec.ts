@@ -1,6 +1,7 @@
 // Streams that more than one reads, readers that fail, and places to save to.
 import fs from 'fs';
 import path from 'path';
+import { Readable } from 'stream';
 import test from 'ava';
 import { SmartIpc } from '@push.rocks/smartipc';
 import { failure, once, recorder, tempDir } from '../support/helpers.cjs';
@@ -94,4 +95,13 @@ test('nothing but a regular file is replaced', async (t) => {
 test('meta has a limit', async (t) => {
   const { client } = await pair(t);
   t.true((await failure(() => client.sendStream(['x'], { meta: { text: 'x'.repeat(65_536) } }))) instanceof RangeError);
+});
+
+test('a source of an old kind, which does not say that it has ended, is saved whole', async (t) => {
+  const file = path.join(tempDir(t), 'file');
+  const pieces = Array.from({ length: 64 }, () => noise(64 * 1024));
+  const readable = Readable.from(pieces, { objectMode: false });
+  Object.defineProperty(readable, 'readableEnded', { value: undefined });
+  await SmartIpc.pipeStreamToFile(readable, file);
+  t.is(hash(fs.readFileSync(file)), hash(Buffer.concat(pieces)));
 });
