@@ -15,23 +15,18 @@ use crate::ipc::faults;
 use crate::ipc::frame::{Body, Encoding};
 use crate::ipc::proto::Sent;
 
-/// Where the payload of a call stands among its arguments.
-struct PayloadAt {
-    encoding: usize,
-    payload: usize,
-    units: usize,
-}
-
-fn body(args: &Arguments<9>, at: PayloadAt, headers: Option<usize>) -> Body<JsPayload> {
+/// The payload of a call, of which encoding, value and length in units stand one after
+/// the other from argument `at` on.
+fn body(args: &Arguments<9>, at: usize, headers: Option<usize>) -> Body<JsPayload> {
     faults::bug("call");
-    let encoding = u8::try_from(args.u32(at.encoding))
+    let encoding = u8::try_from(args.u32(at))
         .ok()
         .and_then(Encoding::from_number);
     let encoding = encoding.unwrap_or(Encoding::None);
     Body {
         headers: headers.and_then(|at| args.text(at)),
         encoding,
-        payload: args.payload(at.payload, encoding == Encoding::Json, args.u32(at.units)),
+        payload: args.payload(at + 1, encoding == Encoding::Json, args.u32(at + 2)),
     }
 }
 
@@ -72,15 +67,7 @@ impl Callback for Message {
         };
         let (conn, op) = (args.u32(1), args.u32(2));
         let name = name(&endpoint, args.u32(3));
-        let body = body(
-            args,
-            PayloadAt {
-                encoding: 4,
-                payload: 5,
-                units: 6,
-            },
-            Some(7),
-        );
+        let body = body(args, 4, Some(7));
         let result = match &endpoint.handle {
             Handle::Client(client) => client.call(op, Call::Message { name, body }),
             Handle::Server(server) => server
@@ -103,15 +90,7 @@ impl Callback for Request {
         };
         let (conn, op) = (args.u32(1), args.u32(2));
         let name = name(&endpoint, args.u32(3));
-        let body = body(
-            args,
-            PayloadAt {
-                encoding: 4,
-                payload: 5,
-                units: 6,
-            },
-            Some(7),
-        );
+        let body = body(args, 4, Some(7));
         let timeout = match args.u32(8) {
             0 => None,
             millis => Some(Duration::from_millis(millis.into())),
@@ -145,15 +124,7 @@ impl Callback for Publish {
             return failure(args.env, &gone());
         };
         let topic = name(&endpoint, args.u32(2));
-        let body = body(
-            args,
-            PayloadAt {
-                encoding: 3,
-                payload: 4,
-                units: 5,
-            },
-            None,
-        );
+        let body = body(args, 3, None);
         let result = match &endpoint.handle {
             Handle::Client(client) => client.call(args.u32(1), Call::Publish { topic, body }),
             Handle::Server(_) => Err(gone()),
@@ -175,15 +146,7 @@ impl Callback for Broadcast {
             return failure(args.env, &gone());
         };
         let name = name(&endpoint, args.u32(2));
-        let body = body(
-            args,
-            PayloadAt {
-                encoding: 3,
-                payload: 4,
-                units: 5,
-            },
-            None,
-        );
+        let body = body(args, 3, None);
         match server.broadcast(&args.words(1), name, body.owned()) {
             Ok(()) => value::number(args.env, ACCEPTED | to_flush(&endpoint)),
             Err(error) => failure(args.env, &error),
@@ -201,15 +164,7 @@ impl Callback for Respond {
             return value::number(args.env, ACCEPTED);
         };
         let (conn, id) = (args.u32(1), args.u32(2));
-        let body = body(
-            args,
-            PayloadAt {
-                encoding: 3,
-                payload: 4,
-                units: 5,
-            },
-            None,
-        );
+        let body = body(args, 3, None);
         match endpoint
             .handle
             .with(conn, |session, now| session.respond(id, body, now))

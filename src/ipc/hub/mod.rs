@@ -4,7 +4,8 @@
 //! A hub is a [`Server`] without an owner in JavaScript: it registers clients,
 //! keeps their topics and passes on what they publish, all on the I/O thread,
 //! so it serves even while its host computes. It belongs to one client and ends
-//! with it. Who hosts is decided by the path's lock (on Windows the pipe's); a server that wants the path asks, and the hub goes.
+//! with it. Who hosts is decided by the path's lock (on Windows the pipe's); a server
+//! that wants the path asks, and the hub goes.
 
 mod answers;
 mod take_over;
