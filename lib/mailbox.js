@@ -47,11 +47,16 @@ let comeAgain = true;
 const mailbox = native.openMailbox(visit, DRIVER === 'loop');
 
 /** Node's clock is loaded by the first batch that needs it: `require` is to be cheap. */
-let clock = () => {
+let read = () => {
   const { performance } = require('perf_hooks');
-  clock = () => performance.now();
-  return clock();
+  read = () => performance.now();
+  return read();
 };
+
+/** Milliseconds, from whenever. */
+function clock() {
+  return read();
+}
 
 function resume() {
   interrupted = false;
@@ -174,6 +179,11 @@ function markDirtyAtLeisure(endpoint) {
   if (!flushScheduled && !visiting) process.nextTick(afterPromises);
 }
 
+/** Whether whoever has output may write it in a later turn: there is one, and this is no visit. */
+function mayHold() {
+  return !exiting && !visiting;
+}
+
 function afterPromises() {
   Promise.resolve().then(flushIfDirty);
 }
@@ -213,4 +223,4 @@ function messages() {
 /** Closes the native side of endpoints that were garbage collected. */
 const registry = new FinalizationRegistry((number) => native.dispose(number));
 
-module.exports = { mailbox, endpoints, registry, markDirty, markDirtyAtLeisure, messages, visits };
+module.exports = { clock, mailbox, endpoints, registry, markDirty, markDirtyAtLeisure, mayHold, messages, visits };

@@ -3,8 +3,9 @@
 const native = require('../native');
 const check = require('./check');
 const { encode } = require('./codec');
+const { Cork } = require('./cork');
 const { IpcError, fromNative } = require('./errors');
-const { mailbox, markDirtyAtLeisure } = require('./mailbox');
+const { clock, mailbox } = require('./mailbox');
 const options = require('./options');
 const { jsonAt } = require('./payload-at');
 const { Peer } = require('./peer');
@@ -29,6 +30,7 @@ class IpcServer extends Streaming {
     this._clients = new Map();
     /** @type {Audience[] | undefined} whom a broadcast reaches, until somebody comes or goes */
     this._everybody = undefined;
+    this._cork = new Cork(this);
     /** The last start or stop that was asked for. */
     this._last = { kind: 'stop', promise: Promise.resolve() };
     /** The readme cancels streams through it. */
@@ -219,7 +221,7 @@ class IpcServer extends Streaming {
       const { tag, data, units } = encode(payload, advanced);
       const status = native.broadcast(this._number, conns, this._passed(name, type), tag, data, units);
       throwIf(status);
-      if (status !== R.ACCEPTED) markDirtyAtLeisure(this);
+      if (status !== R.ACCEPTED) this._cork.add();
     }
   }
 
@@ -229,8 +231,18 @@ class IpcServer extends Streaming {
       check.topic(topic);
       const { text, bytes, tag } = shared(payload, this._settings.advanced);
       throwIf(native.publishFromServer(this._number, topic, tag, text, bytes));
-      markDirtyAtLeisure(this);
+      this._cork.add();
     });
+  }
+
+  flush() {
+    if (!this._cork.isPending) {
+      super.flush();
+      return;
+    }
+    const begun = clock();
+    super.flush();
+    this._cork.wrote(begun, clock());
   }
 
   /** What is known of a client; undefined if it is not connected. */

@@ -32,6 +32,23 @@ const scenarios = {
     done();
   },
 
+  'server with a broadcast that is held': async () => {
+    const server = newServer();
+    server.on('clientConnect', () => {
+      // As if the last ones had followed each other quickly: see lib/cork.js.
+      Object.assign(server._cork, { _cost: 1e9, _quick: 100, _ended: performance.now() });
+      server.broadcast('news', 1);
+      setImmediate(() => {
+        server.broadcast('news', 2);
+        done();
+        process.once('exit', () => server.broadcast('news', 3));
+        process.exit();
+      });
+    });
+    await server.start();
+    report('started');
+  },
+
   'client that disconnects': async () => {
     const client = newClient();
     await client.connect();
