@@ -7,11 +7,18 @@
 #[allow(dead_code, unreachable_pub)]
 mod support;
 
+use std::sync::{mpsc, Arc};
 use std::time::{Duration, Instant};
 
-use smartipc_native::ipc::notice::Notice;
+use bytes::Bytes;
+use smartipc_native::ipc::client::Call;
+use smartipc_native::ipc::frame::Body;
+use smartipc_native::ipc::notice::{ConnId, Notice, Sink};
 use smartipc_native::ipc::options::{ClientOptions, Reconnect, ServerOptions};
-use smartipc_native::ipc::Address;
+#[cfg(unix)]
+use smartipc_native::ipc::poller::Poller;
+use smartipc_native::ipc::proto::Event;
+use smartipc_native::ipc::{Address, Server};
 use support::{client, echo_server, tcp, unix, PATIENCE};
 
 fn everywhere(scenario: impl Fn(Address)) {
@@ -155,4 +162,82 @@ fn the_same_name_replaces_with_the_token_and_is_refused_without() {
         _ => None,
     });
     assert_eq!(newcomer.echo("1").unwrap(), "1");
+}
+
+/// Needs a millisecond for each message, as a costly one would, and tells how many came
+/// at once.
+struct Slow(mpsc::Sender<Heard>);
+
+enum Heard {
+    Started,
+    Connected(ConnId),
+    Messages(usize),
+}
+
+impl Sink for Slow {
+    #[cfg(unix)]
+    fn poller(&self) -> Option<Arc<dyn Poller>> {
+        support::poller()
+    }
+
+    fn deliver(&self, conn: ConnId, notices: &mut Vec<Notice>) {
+        let mut messages = 0;
+        for notice in notices.drain(..) {
+            match notice {
+                Notice::Settled { .. } => self.0.send(Heard::Started).unwrap(),
+                Notice::Connected(_) => self.0.send(Heard::Connected(conn)).unwrap(),
+                Notice::Event(Event::Message { .. }) => messages += 1,
+                _ => {}
+            }
+        }
+        let until = Instant::now() + messages * Duration::from_millis(1);
+        while Instant::now() < until {}
+        let _ = self.0.send(Heard::Messages(messages as usize));
+    }
+}
+
+#[test]
+fn of_costly_messages_few_are_read_before_others_have_their_turn() {
+    const MESSAGES: usize = 400;
+    const MESSAGE: usize = 200;
+    everywhere(|address| {
+        let (sender, heard) = mpsc::channel();
+        let handle = support::runtime().handle().clone();
+        let server = Server::new(ServerOptions::new(address), handle, Arc::new(Slow(sender)));
+        server.start(1).unwrap();
+        let next = || heard.recv_timeout(PATIENCE).unwrap();
+        assert!(matches!(next(), Heard::Started));
+        let address = server.address().unwrap();
+        let mut client = client(ClientOptions::new(address, "dear"));
+        let connect = client.op();
+        client.client.connect(connect, Default::default());
+        let conn = loop {
+            if let Heard::Connected(conn) = next() {
+                break conn;
+            }
+        };
+        server.let_in(conn);
+        client.told.settled(connect).unwrap();
+        for _ in 0..MESSAGES {
+            let op = client.op();
+            let body = Body::json("1".repeat(MESSAGE));
+            let name = Bytes::from_static(b"dear");
+            client
+                .client
+                .call(op, Call::Message { name, body })
+                .unwrap();
+        }
+        client.client.flush();
+        let mut batches = Vec::new();
+        while batches.iter().sum::<usize>() < MESSAGES {
+            if let Heard::Messages(count @ 1..) = next() {
+                batches.push(count);
+            }
+        }
+        // What is read at first, and what takes the time allowed, or a little more.
+        let (first, rest) = batches.split_first().unwrap();
+        assert!(*first <= 8 * 1024 / MESSAGE, "{batches:?}");
+        assert!(rest.iter().all(|count| *count <= 12), "{batches:?}");
+        server.stop(2, 0);
+    });
 }

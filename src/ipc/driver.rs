@@ -101,6 +101,7 @@ async fn drive(
             if !more {
                 break;
             }
+            link.keep_pace();
             tokio::task::yield_now().await;
         }
     }

@@ -12,6 +12,7 @@ mod direct;
 #[cfg_attr(not(unix), path = "link/no_files.rs")]
 mod files;
 mod io;
+mod pace;
 mod wait;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,6 +29,7 @@ use super::transport::{Credentials, Stream};
 use files::Files;
 #[cfg(unix)]
 pub use files::{Direction, FileStatus};
+use pace::Pace;
 
 /// One connection.
 #[derive(Debug)]
@@ -53,6 +55,9 @@ struct Core {
     woken: bool,
     /// Streams between files and this socket.
     files: Files,
+    pace: Pace,
+    /// When what is being dealt with was read, and how many bytes.
+    dealing: Option<(Instant, usize)>,
 }
 
 /// What was moved from the socket to a file without being read here.
@@ -97,6 +102,8 @@ impl Link {
                 poller: None,
                 woken: false,
                 files: Files::default(),
+                pace: Pace::default(),
+                dealing: None,
             }),
             wake: Notify::new(),
         })
@@ -224,6 +231,7 @@ impl Link {
     pub(super) fn plan(&self, events: &mut Vec<Event>) -> Plan {
         let mut core = self.lock();
         let now = now();
+        core.keep_pace(now);
         core.woken = false;
         core.session.take_events(events);
         let reading = core.session.wants_read();
@@ -273,6 +281,11 @@ impl Link {
         core.attend();
         core.session.take_events(events);
         more
+    }
+
+    /// What was pumped is dealt with, and is to be pumped again before a plan is made.
+    pub(super) fn keep_pace(&self) {
+        self.lock().keep_pace(now());
     }
 
     /// Ends the connection because of a bug, and tells what that has ended.

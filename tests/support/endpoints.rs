@@ -32,10 +32,16 @@ pub struct Told {
 
 struct Channel(mpsc::Sender<(ConnId, Notice)>);
 
+/// Who drives the connections of this test binary, if it is not tokio.
+#[cfg(unix)]
+pub fn poller() -> Option<Arc<dyn Poller>> {
+    poller::shared()
+}
+
 impl Sink for Channel {
     #[cfg(unix)]
     fn poller(&self) -> Option<Arc<dyn Poller>> {
-        poller::shared()
+        poller()
     }
 
     fn deliver(&self, conn: ConnId, notices: &mut Vec<Notice>) {

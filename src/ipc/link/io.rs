@@ -30,7 +30,12 @@ impl Core {
             return false;
         };
         let polled = self.poller.is_some();
-        let (reads, size) = match crowd::share(self.session.is_crowded()) {
+        let crowd = crowd::share(self.session.is_crowded());
+        let share = match (crowd, self.pace.share(READ_SIZE)) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        let (reads, size) = match share {
             // What a frame lacks costs no more than its copy.
             Some(share) => (1, share.max(self.session.frame_left()).min(READ_SIZE)),
             None if polled => (READS_PER_POLL, READ_SIZE),
@@ -76,7 +81,10 @@ impl Core {
                             crowd::enter(Arc::as_ptr(&stream).addr());
                         }
                         let bytes = buffer.get(..count).unwrap_or_default();
-                        self.session.input(bytes, now());
+                        let now = now();
+                        let (since, before) = self.dealing.unwrap_or((now, 0));
+                        self.dealing = Some((since, before + count));
+                        self.session.input(bytes, now);
                         // A poller says so if there is more; tokio has to be
                         // shown that there is not.
                         if polled && count < room {
@@ -93,6 +101,14 @@ impl Core {
             }
             true
         })
+    }
+
+    /// What was read is dealt with.
+    pub(super) fn keep_pace(&mut self, now: Instant) {
+        if let Some((since, bytes)) = self.dealing.take() {
+            let time = now.saturating_duration_since(since);
+            self.pace.took(bytes, time, READ_SIZE);
+        }
     }
 
     pub(super) fn write(&mut self, now: Instant) {

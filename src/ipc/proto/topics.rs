@@ -1,14 +1,13 @@
 //! Topics: dot-separated names, patterns, and who gets what.
-//!
-//! A pattern is matched with one pass over the topic. Its states are the bits
-//! of one word (the Shift-And method of Baeza-Yates and Gonnet, 1992, with a
-//! self-loop for `**`), so no pattern, however hostile, costs more than its
-//! length in segments.
+
+mod pattern;
 
 use std::collections::{HashMap, HashSet};
 
-use crate::ipc::faults;
 use crate::ipc::options::MAX_NAME;
+
+pub use pattern::Pattern;
+use pattern::{is_wildcard, Automaton, Words};
 
 /// Segments a topic or pattern may have; one less than the bits of a state word.
 pub const MAX_SEGMENTS: usize = 127;
@@ -53,77 +52,13 @@ pub fn check_pattern(pattern: &str) -> Result<(), TopicError> {
     Ok(())
 }
 
-fn is_wildcard(segment: &str) -> bool {
-    segment == "*" || segment == "**"
-}
-
-/// A compiled pattern.
-#[derive(Clone, Debug)]
-pub struct Pattern {
-    /// Per literal segment, the states that it leads on from.
-    literals: HashMap<Box<str>, u128>,
-    /// States that any one segment leads on from: `*`.
-    any: u128,
-    /// States that stay, and may be skipped: `**`.
-    many: u128,
-    /// The state after the last segment.
-    end: u32,
-}
-
-impl Pattern {
-    /// Compiles a pattern that [`check_pattern`] accepts; segments beyond the
-    /// limit are ignored.
-    pub fn new(pattern: &str) -> Self {
-        let mut compiled = Self {
-            literals: HashMap::new(),
-            any: 0,
-            many: 0,
-            end: 0,
-        };
-        let mut after_many = false;
-        for segment in pattern.split('.').take(MAX_SEGMENTS) {
-            faults::step();
-            // `**.**` means what `**` means; one of them keeps skipping simple.
-            if segment == "**" && after_many {
-                continue;
-            }
-            after_many = segment == "**";
-            let state = 1u128 << compiled.end;
-            match segment {
-                "**" => compiled.many |= state,
-                "*" => compiled.any |= state,
-                literal => *compiled.literals.entry(literal.into()).or_default() |= state,
-            }
-            compiled.end += 1;
-        }
-        compiled
-    }
-
-    /// Whether the topic matches.
-    pub fn matches(&self, topic: &str) -> bool {
-        let mut states = self.skip(1);
-        for segment in topic.split('.') {
-            faults::step();
-            let on = self.any | self.literals.get(segment).copied().unwrap_or(0);
-            states = self.skip(((states & on) << 1) | (states & self.many));
-            if states == 0 {
-                return false;
-            }
-        }
-        states & (1u128 << self.end) != 0
-    }
-
-    /// `**` may stand for nothing.
-    fn skip(&self, states: u128) -> u128 {
-        states | ((states & self.many) << 1)
-    }
-}
-
 /// Subscriptions of many subscribers. `S` names a subscriber.
 #[derive(Debug)]
 pub struct Topics<S> {
     exact: HashMap<Box<str>, HashSet<S>>,
-    patterns: HashMap<Box<str>, (Pattern, HashSet<S>)>,
+    patterns: HashMap<Box<str>, (Automaton, HashSet<S>)>,
+    /// What the patterns consist of.
+    words: Words,
     held: HashMap<S, HashSet<Box<str>>>,
 }
 
@@ -133,6 +68,7 @@ impl<S: Copy + Eq + Ord + std::hash::Hash> Topics<S> {
         Self {
             exact: HashMap::new(),
             patterns: HashMap::new(),
+            words: Words::default(),
             held: HashMap::new(),
         }
     }
@@ -149,8 +85,9 @@ impl<S: Copy + Eq + Ord + std::hash::Hash> Topics<S> {
         held.insert(topic.into());
         let subscribers = if topic.split('.').any(is_wildcard) {
             let entry = self.patterns.entry(topic.into());
+            let words = &mut self.words;
             &mut entry
-                .or_insert_with(|| (Pattern::new(topic), HashSet::new()))
+                .or_insert_with(|| (Automaton::new(topic, words), HashSet::new()))
                 .1
         } else {
             self.exact.entry(topic.into()).or_default()
@@ -188,6 +125,7 @@ impl<S: Copy + Eq + Ord + std::hash::Hash> Topics<S> {
             subscribers.remove(&subscriber);
             if subscribers.is_empty() {
                 self.patterns.remove(topic);
+                self.words.release(topic);
             }
         }
     }
@@ -202,8 +140,12 @@ impl<S: Copy + Eq + Ord + std::hash::Hash> Topics<S> {
             .copied()
             .collect();
         let mut sources = usize::from(!receivers.is_empty());
+        if self.patterns.is_empty() {
+            return receivers;
+        }
+        let read = self.words.read(topic);
         for (pattern, subscribers) in self.patterns.values() {
-            if pattern.matches(topic) {
+            if pattern.matches(&read) {
                 receivers.extend(subscribers);
                 sources += 1;
             }
@@ -217,7 +159,8 @@ impl<S: Copy + Eq + Ord + std::hash::Hash> Topics<S> {
 
     /// Whether nobody subscribes to anything.
     pub fn is_empty(&self) -> bool {
-        self.held.is_empty() && self.exact.is_empty() && self.patterns.is_empty()
+        let none = self.exact.is_empty() && self.patterns.is_empty();
+        none && self.held.is_empty() && self.words.is_empty()
     }
 }
 
@@ -288,6 +231,26 @@ mod tests {
         topics.unsubscribe(1, "user.login");
         topics.unsubscribe(1, "never.subscribed");
         assert_eq!(topics.receivers("user.login"), [1, 2]);
+        topics.remove(1);
+        topics.remove(2);
+        assert!(topics.is_empty());
+    }
+
+    #[test]
+    fn a_word_is_known_as_long_as_a_pattern_has_it() {
+        let mut topics = Topics::new();
+        for pattern in ["*.a", "a.*.a", "b.**"] {
+            assert!(topics.subscribe(1, pattern, 10));
+        }
+        topics.unsubscribe(1, "*.a");
+        topics.unsubscribe(1, "b.**");
+        assert!(topics.receivers("x.a").is_empty() && topics.receivers("b").is_empty());
+        assert_eq!(topics.receivers("a.x.a"), [1]);
+        // It may have the number that another one had.
+        assert!(topics.subscribe(2, "c.**", 10));
+        assert_eq!(topics.receivers("c"), [2]);
+        assert!(topics.receivers("b").is_empty());
+        assert_eq!(topics.receivers("a.c.a"), [1]);
         topics.remove(1);
         topics.remove(2);
         assert!(topics.is_empty());
