@@ -1,6 +1,6 @@
 'use strict';
 
-const native = require('../native');
+const native = require('./native');
 const check = require('./check');
 const { encode } = require('./codec');
 const { IpcError, fromNative } = require('./errors');
@@ -166,11 +166,7 @@ class IpcClient extends Streaming {
       const headersText = check.headers(headers);
       const unready = this._prepare();
       if (unready !== undefined) return this._failedOneWay(unready);
-      const peer = this._server;
-      const { tag, data, units } = encode(payload, this._mayClone(peer));
-      const op = this._op();
-      const status = native.message(this._number, 0, op, this._passed(name, type), tag, data, units, headersText);
-      return this._oneWay(peer, op, status);
+      return this._message(this._server, name, type, payload, headersText);
     } catch (error) {
       return this._failedOneWay(error);
     }

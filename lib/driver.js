@@ -4,7 +4,7 @@
 // loop, or 'tokio', the addon's thread. SMARTIPC_DRIVER chooses; a driver that is
 // not there fails loudly, so that a test never runs on another one unnoticed.
 
-const native = require('../native');
+const native = require('./native');
 
 /** Only Node has the event loop that the addon knows; others crash on its functions. */
 function isNode() {

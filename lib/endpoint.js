@@ -1,6 +1,6 @@
 'use strict';
 
-const native = require('../native');
+const native = require('./native');
 const check = require('./check');
 const { encode } = require('./codec');
 const { Context } = require('./context');

@@ -1,6 +1,6 @@
 'use strict';
 
-const native = require('../native');
+const native = require('./native');
 const { Emitter } = require('./emitter');
 const { fromNative, IpcError } = require('./errors');
 const { endpoints, registry } = require('./mailbox');

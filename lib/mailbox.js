@@ -3,7 +3,7 @@
 // The boundary: takes batches from the native side, hands records to endpoints,
 // and flushes what endpoints have queued, once per batch or turn.
 
-const native = require('../native');
+const native = require('./native');
 const { DRIVER } = require('./driver');
 const { PREFIX, RECORD, STREAM_OPEN } = require('./records');
 const { uncaught } = require('./uncaught');

@@ -1,8 +1,9 @@
 'use strict';
 
-const native = require('../native');
+const native = require('./native');
 const check = require('./check');
-const { encode, readsClones } = require('./codec');
+const { encode, JSON_TEXT, readsClones } = require('./codec');
+const collected = require('./collected');
 const { fromNative, IpcError } = require('./errors');
 const { NativeEndpoint } = require('./lifetime');
 const { markDirty, markDirtyAtLeisure } = require('./mailbox');
@@ -82,6 +83,26 @@ class Outbound extends NativeEndpoint {
     };
     signal.addEventListener('abort', stop, { once: true });
     pending.stop = () => signal.removeEventListener('abort', stop);
+  }
+
+  /**
+   * Sends a message; `peer` is undefined while a client is connecting.
+   *
+   * @param {number} name its number, as `_typeNumber` has it
+   * @param {string | undefined} headers as JSON text
+   */
+  _message(peer, name, type, payload, headers) {
+    const { tag, data, units } = encode(payload, this._mayClone(peer));
+    if (tag === JSON_TEXT && name !== 0 && headers === undefined && collected.collects(peer, units)) {
+      if (collected.add(name, data, units)) markDirtyAtLeisure(this);
+      return ACCEPTED;
+    }
+    const op = this._op();
+    const conn = peer === undefined ? 0 : peer.conn;
+    const status = native.message(this._number, conn, op, this._passed(name, type), tag, data, units, headers);
+    if ((status & R.ROOM_FOR_BATCH) === 0) return this._oneWay(peer, op, status);
+    if (peer !== undefined) collected.collectFor(this, peer);
+    return this._oneWay(peer, op, status - R.ROOM_FOR_BATCH);
   }
 
   /** Turns the status of a one-way call into its promise. */

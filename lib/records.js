@@ -46,4 +46,6 @@ module.exports = {
   QUEUED: 2,
   // Added to it: the output has to be flushed by this side.
   TO_FLUSH: 4,
+  // Added to it: small messages to that peer may be collected.
+  ROOM_FOR_BATCH: 8,
 };

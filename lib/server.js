@@ -1,6 +1,6 @@
 'use strict';
 
-const native = require('../native');
+const native = require('./native');
 const check = require('./check');
 const { encode } = require('./codec');
 const { Cork } = require('./cork');
@@ -144,9 +144,7 @@ class IpcServer extends Streaming {
     try {
       const name = this._typeNumber(type);
       const headersText = check.headers(headers);
-      const { tag, data, units } = encode(payload, this._mayClone(peer));
-      const status = native.message(this._number, peer.conn, 0, this._passed(name, type), tag, data, units, headersText);
-      return this._oneWay(peer, 0, status);
+      return this._message(peer, name, type, payload, headersText);
     } catch (error) {
       return this._failedOneWay(error, peer.clientId);
     }

@@ -1,6 +1,6 @@
 'use strict';
 
-const native = require('../native');
+const native = require('./native');
 
 /** Topics whose handlers are remembered; beyond, all are forgotten. */
 const MAX_REMEMBERED = 1024;

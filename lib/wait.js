@@ -1,6 +1,6 @@
 'use strict';
 
-const native = require('../native');
+const native = require('./native');
 const check = require('./check');
 const { fromNative } = require('./errors');
 const { endpoints, mailbox } = require('./mailbox');

@@ -19,7 +19,7 @@ use smartipc_native::ipc::options::{ClientOptions, Reconnect, ServerOptions};
 use smartipc_native::ipc::poller::Poller;
 use smartipc_native::ipc::proto::Event;
 use smartipc_native::ipc::{Address, Server};
-use support::{client, echo_server, tcp, unix, PATIENCE};
+use support::{client, echo_server, server, tcp, text, unix, TestServer, PATIENCE};
 
 fn everywhere(scenario: impl Fn(Address)) {
     scenario(unix());
@@ -114,6 +114,61 @@ fn a_client_comes_back_when_the_server_does() {
         assert_eq!(again.hears("connected"), "connected faithful");
         assert_eq!(client.echo("7").unwrap(), "7");
         assert_eq!(client.client.stats().reconnects, 1);
+    });
+}
+
+/// Messages as JavaScript hands them over after it has said that they are accepted.
+fn accepted(numbers: std::ops::Range<u32>) -> impl Iterator<Item = (Bytes, Body)> {
+    numbers.map(|number| (Bytes::from_static(b"note"), Body::json(number.to_string())))
+}
+
+/// The next payloads that a server is told.
+fn notes(server: &mut TestServer, count: usize) -> Vec<String> {
+    let mut payloads = Vec::new();
+    let owner = server.server.clone();
+    server.told.until("message", |conn, notice| {
+        match notice {
+            Notice::Connected(_) => owner.let_in(conn),
+            Notice::Event(Event::Message { body, .. }) => payloads.push(text(body)),
+            _ => {}
+        }
+        owner.flush();
+        (payloads.len() == count).then_some(())
+    });
+    payloads
+}
+
+#[test]
+fn what_was_accepted_and_finds_the_connection_lost_goes_with_the_next() {
+    everywhere(|address| {
+        let first = echo_server(ServerOptions::new(address));
+        let address = first.address.clone();
+        let mut options = ClientOptions::new(address.clone(), "one");
+        options.reconnect.delay = Duration::from_millis(5);
+        options.reconnect.max_delay = Duration::from_millis(20);
+        let mut client = client(options);
+        client.connect().unwrap();
+        first.server.stop(2, 0);
+        first.hears("settled 2");
+        client.told.until("reconnecting", |_, notice| {
+            matches!(notice, Notice::Reconnecting { .. }).then_some(())
+        });
+        client.client.send_accepted(&mut accepted(0..3));
+        let call: Call = Call::Message {
+            name: Bytes::from_static(b"note"),
+            body: Body::json("3"),
+        };
+        client.client.call(7, call).unwrap();
+
+        let mut second = server(ServerOptions::new(address));
+        second.server.start(1).unwrap();
+        assert_eq!(notes(&mut second, 4), ["0", "1", "2", "3"]);
+        let leave = client.op();
+        client.client.disconnect(leave, 0);
+        client.told.settled(leave).unwrap();
+        // Nobody is there to be told.
+        client.client.send_accepted(&mut accepted(4..6));
+        assert_eq!(client.client.stats().queued_bytes, 0);
     });
 }
 

@@ -44,6 +44,24 @@ async function answered(client: any, payload: any) {
   }
 }
 
+bugTest('a bug in the way of messages that were accepted already is an error event', async (t) => {
+  const { server, client, errors } = await serve(t);
+  const noted = recorder();
+  server.onMessage('note', (payload) => void noted(payload));
+  await server.start();
+  const unlucky = client('unlucky');
+  await unlucky.connect();
+  await unlucky.sendMessage('note', 1);
+  await unlucky.sendMessage('note', 2);
+  const before = counted(unlucky);
+  injectBug('call');
+  await errors.until(1);
+  t.is(errors.calls[0][0].code, 'IPC_ERR_INTERNAL');
+  t.true(counted(unlucky) > before);
+  t.is(await unlucky.request('echo', 3), 3);
+  t.deepEqual(noted.calls, [[1]]);
+});
+
 // In a call into the addon; where its mail is packed and taken; in a task.
 for (const place of ['call', 'pack', 'taken', 'driver', 'event']) {
   bugTest(`a bug at '${place}' fails what it is in the way of, and nothing else`, async (t) => {

@@ -3,7 +3,7 @@
 const fs = require('fs');
 const path = require('path');
 
-const native = require('../../native');
+const native = require('../native');
 const { IpcError, systemError } = require('../errors');
 
 /** Bytes sent at once where nothing else is asked for: fewer cost more calls. */

@@ -2,7 +2,7 @@
 
 const { Readable } = require('stream');
 
-const native = require('../../native');
+const native = require('../native');
 const { IpcError, systemError, toPeer } = require('../errors');
 const { markDirty } = require('../mailbox');
 const R = require('../records');

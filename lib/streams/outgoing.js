@@ -1,6 +1,6 @@
 'use strict';
 
-const native = require('../../native');
+const native = require('../native');
 const { IpcError, fromNative, toPeer } = require('../errors');
 const { markDirty } = require('../mailbox');
 const { oneWay } = require('../one-way');

@@ -1,6 +1,6 @@
 'use strict';
 
-const native = require('../../native');
+const native = require('../native');
 const check = require('../check');
 const { Endpoint } = require('../endpoint');
 const { IpcError, fromNative } = require('../errors');

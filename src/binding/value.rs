@@ -11,9 +11,10 @@ use napi::sys;
 
 use crate::ipc::frame::Payload;
 
-/// Strings up to this many units get room for the worst case at once; longer
-/// ones are measured first, which costs a pass but no memory.
-const GUESS_UNITS: usize = 16 * 1024;
+/// Strings up to this many units get room for the worst case at once, and are encoded
+/// unit by unit. Longer ones are measured first: that costs a pass, but if they turn out to
+/// be ASCII they are merely copied.
+const GUESS_UNITS: usize = 512;
 
 /// The arguments of a callback.
 pub(super) struct Arguments<const N: usize> {
@@ -164,13 +165,19 @@ impl Payload for Text {
                 return;
             }
         }
+        let is_ascii = self.units > GUESS_UNITS && room == self.units;
+        let write = if is_ascii {
+            sys::napi_get_value_string_latin1
+        } else {
+            sys::napi_get_value_string_utf8
+        };
         // One more for the NUL that Node-API adds.
         out.reserve(room + 1);
         let spare = out.spare_capacity_mut();
         let mut written = 0;
         // SAFETY: `spare` has at least `room + 1` bytes and its length is passed.
         unsafe {
-            sys::napi_get_value_string_utf8(
+            write(
                 self.env,
                 self.value,
                 spare.as_mut_ptr().cast(),
@@ -190,6 +197,14 @@ pub(super) enum JsPayload {
 }
 
 impl JsPayload {
+    /// The length of a text, in units of UTF-16.
+    pub(super) fn units(&self) -> usize {
+        match self {
+            JsPayload::Text(text) => text.units,
+            JsPayload::Raw { .. } => 0,
+        }
+    }
+
     /// Bytes where V8 has them; none of a text.
     ///
     /// # Safety

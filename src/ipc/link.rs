@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 
 use super::close::CloseReason;
 use super::poller::{LinkKey, Poller};
-use super::proto::{Event, Session};
+use super::proto::{Bounds, Event, Session};
 #[cfg(unix)]
 use super::transport::Released;
 use super::transport::{Credentials, Stream};
@@ -210,6 +210,11 @@ impl Link {
     /// Whether a TLS handshake is under way.
     pub(super) fn is_securing(&self) -> bool {
         self.lock().securing_until().is_some()
+    }
+
+    /// Whether so much can be accepted: see [`Session::has_room`].
+    pub(super) fn has_room(&self, bounds: &Bounds) -> bool {
+        self.lock().session.has_room(bounds)
     }
 
     /// Whether the connection is registered and nothing of it waits to be told.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use napi::sys;
 
-use super::{failure, gone, to_flush, Callback, ACCEPTED, QUEUED, WAIT};
+use super::{failure, gone, messages, to_flush, Callback};
+use super::{ACCEPTED, QUEUED, ROOM_FOR_BATCH, WAIT};
 use crate::binding::endpoint::{self, Endpoint, Handle};
 use crate::binding::value::{self, Arguments, JsPayload};
 use crate::ipc::client::{Call, Taken};
@@ -68,6 +69,7 @@ impl Callback for Message {
         let (conn, op) = (args.u32(1), args.u32(2));
         let name = name(&endpoint, args.u32(3));
         let body = body(args, 4, Some(7));
+        let is_small = messages::is_small(&body);
         let result = match &endpoint.handle {
             Handle::Client(client) => client.call(op, Call::Message { name, body }),
             Handle::Server(server) => server
@@ -75,6 +77,11 @@ impl Callback for Message {
                 .and_then(|sent| sent)
                 .map(Taken::from),
         };
+        let has_room = is_small && matches!(result, Ok(Taken::Accepted));
+        if has_room && messages::has_room(&endpoint, conn) {
+            let status = ACCEPTED | ROOM_FOR_BATCH | to_flush(&endpoint);
+            return value::number(args.env, status);
+        }
         sent(args.env, &endpoint, result)
     }
 }

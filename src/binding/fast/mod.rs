@@ -6,6 +6,7 @@
 
 mod calls;
 mod drain;
+mod messages;
 
 use std::ffi::CStr;
 use std::ptr;
@@ -28,12 +29,15 @@ pub(super) const WAIT: u32 = 1;
 const QUEUED: u32 = 2;
 /// Added where JavaScript has to have the output written: see `endpoint::visit`.
 const TO_FLUSH: u32 = 4;
+/// Added where small messages to that connection may be collected.
+const ROOM_FOR_BATCH: u32 = 8;
 
 /// Adds the callbacks to the module.
 pub(super) fn register(env: &Env, exports: &Object<'_>) -> Result<()> {
-    let callbacks: [(&CStr, sys::napi_callback); 10] = [
+    let callbacks: [(&CStr, sys::napi_callback); 11] = [
         (c"drain", Some(enter::<drain::Drain>)),
         (c"message", Some(enter::<calls::Message>)),
+        (c"messages", Some(enter::<messages::Messages>)),
         (c"request", Some(enter::<calls::Request>)),
         (c"publish", Some(enter::<calls::Publish>)),
         (c"broadcast", Some(enter::<calls::Broadcast>)),

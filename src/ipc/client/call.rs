@@ -11,8 +11,8 @@ use crate::ipc::close::CloseReason;
 use crate::ipc::error::{Error, ErrorCode};
 use crate::ipc::frame::{Body, Payload};
 use crate::ipc::link::{now, Link};
-use crate::ipc::notice::{Notice, Op};
-use crate::ipc::proto::{topics, Event, Sent, Session};
+use crate::ipc::notice::{ConnId, Notice, Op};
+use crate::ipc::proto::{topics, Bounds, Event, Sent, Session};
 use crate::ipc::server::FLUSH_AT;
 
 /// One call. The type parameter lets the payload be encoded on the way.
@@ -98,6 +98,36 @@ impl Client {
         }
     }
 
+    /// Sends messages whose senders have been told already that they are accepted. Those
+    /// that find the connection lost wait for the next one, if there is to be one.
+    pub fn send_accepted<P: Payload>(&self, messages: &mut impl Iterator<Item = (Bytes, Body<P>)>) {
+        let state = self.inner.state();
+        if let (Phase::Up, Some(link)) = (state.phase, &state.link) {
+            let full = link.add(now(), |session, now| {
+                session.send_accepted(messages, now);
+                is_full(session)
+            });
+            if full {
+                link.flush();
+            }
+        }
+        drop(state);
+        for (name, body) in messages {
+            // Nobody waits for number 0.
+            let _ = self.call(0, Call::Message { name, body });
+        }
+    }
+
+    /// Whether so much can be accepted on connection number `conn`: see
+    /// [`Session::has_room`].
+    pub fn has_room(&self, conn: ConnId, bounds: &Bounds) -> bool {
+        let state = self.inner.state();
+        let link = state.link.as_ref();
+        state.phase == Phase::Up
+            && state.conn == conn
+            && link.is_some_and(|link| link.has_room(bounds))
+    }
+
     /// No longer subscribes to a topic when registering: its subscription failed.
     pub fn forget(&self, topic: &str) {
         self.inner.state().topics.remove(topic);
@@ -134,6 +164,11 @@ impl State {
     }
 }
 
+/// Whether the output is not to wait for the end of the batch.
+fn is_full(session: &Session) -> bool {
+    session.output_len() >= FLUSH_AT || session.is_held_up()
+}
+
 /// Makes a call on a link; gives it back if the link is closed.
 fn send<P: Payload>(link: &Link, op: Op, call: Call<P>) -> Result<Result<Taken, Error>, Call<P>> {
     let (sent, full) = link.add(now(), |session, now| {
@@ -141,8 +176,7 @@ fn send<P: Payload>(link: &Link, op: Op, call: Call<P>) -> Result<Result<Taken, 
             return Err(call);
         }
         let sent = apply(session, op, call, now);
-        let full = session.output_len() >= FLUSH_AT || session.is_held_up();
-        Ok((sent, full))
+        Ok((sent, is_full(session)))
     })?;
     if full {
         link.flush();

@@ -53,6 +53,22 @@ impl Session {
         request: Option<u32>,
         now: Instant,
     ) -> Result<Sent, Error> {
+        self.put(frame, request, now)?;
+        if self.outbox.above_mark() {
+            self.outbox.ask_to_wait(request.is_none());
+            self.grant(now);
+            return Ok(Sent::Wait);
+        }
+        Ok(Sent::Accepted)
+    }
+
+    /// Queues a frame without a look at how much is queued.
+    pub(super) fn put<P: Payload>(
+        &mut self,
+        frame: &Frame<P>,
+        request: Option<u32>,
+        now: Instant,
+    ) -> Result<(), Error> {
         if self.outbox.is_open() && self.may_send() {
             let size = self
                 .write(frame, now)
@@ -70,12 +86,7 @@ impl Session {
         }
         self.counters.messages_sent += 1;
         self.outbox.note_stall(now);
-        if self.outbox.above_mark() {
-            self.outbox.ask_to_wait(request.is_none());
-            self.grant(now);
-            return Ok(Sent::Wait);
-        }
-        Ok(Sent::Accepted)
+        Ok(())
     }
 
     pub(super) fn write<P: Payload>(

@@ -23,7 +23,7 @@ pub mod topics;
 pub use backoff::Backoff;
 pub use event::Event;
 pub use requests::IdHasher;
-pub use send::Sent;
+pub use send::{Bounds, Sent};
 pub use session::{Role, Session, WallClock};
 pub use share::Shared;
 pub use streams::{Read, LEAST_DIRECT};

@@ -135,6 +135,11 @@ impl Outbox {
         self.queued() > self.high_water
     }
 
+    /// Whether so much more would stay below the mark.
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        self.queued() + bytes <= self.high_water
+    }
+
     /// Whether one more frame would take what is held above the mark. What is
     /// held can still be dropped; what is ready may have left in part.
     pub(super) fn held_above_mark(&self, frame: usize) -> bool {

@@ -20,6 +20,17 @@ pub enum Sent {
     Wait,
 }
 
+/// The most that messages can be which are to be accepted together.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// How many.
+    pub messages: usize,
+    /// Bytes of all their payloads.
+    pub bytes: usize,
+    /// Bytes of one payload.
+    pub longest: usize,
+}
+
 impl Session {
     /// Sends a message that nobody answers.
     ///
@@ -36,6 +47,24 @@ impl Session {
         self.check_room()?;
         check_sizes(&name, &body)?;
         self.queue(&Frame::Message { name, body }, None, now)
+    }
+
+    /// Sends messages whose senders have been told already that they are accepted, as
+    /// there was [room](Self::has_room) for them; those that find the connection closed
+    /// stay where they are. What others have queued meanwhile keeps none of them here.
+    pub fn send_accepted<P: Payload>(
+        &mut self,
+        messages: &mut impl Iterator<Item = (Bytes, Body<P>)>,
+        now: Instant,
+    ) {
+        while self.is_open() {
+            let Some((name, body)) = messages.next() else {
+                break;
+            };
+            if self.put(&Frame::Message { name, body }, None, now).is_err() {
+                self.counters.errors += 1;
+            }
+        }
     }
 
     /// Sends a request; its end is reported as `Response` or `Failed` with `id`.

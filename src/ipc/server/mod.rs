@@ -28,7 +28,7 @@ use super::link::{now, Link};
 use super::notice::{ConnId, Notice, Op, Sink};
 use super::options::{ServerOptions, SessionConfig};
 use super::proto::topics::Topics;
-use super::proto::{IdHasher, Session, WallClock};
+use super::proto::{Bounds, IdHasher, Session, WallClock};
 use super::stats::{Counters, Stats};
 use super::transport::{self, Bound, Credentials, Refused};
 
@@ -228,6 +228,12 @@ impl Server {
             self.inner.dirty().push(link);
         }
         Ok(result)
+    }
+
+    /// Whether so much can be accepted on a connection: see [`Session::has_room`].
+    pub fn has_room(&self, conn: ConnId, bounds: &Bounds) -> bool {
+        let link = self.inner.link(conn);
+        link.is_some_and(|link| link.has_room(bounds))
     }
 
     /// The link of a connection, if it is still there, and where its files are read

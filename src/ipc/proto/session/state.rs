@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use super::{Phase, Session};
 use crate::ipc::frame::Profile;
+use crate::ipc::options::{MAX_NAME, MESSAGE_OVERHEAD};
 use crate::ipc::proto::event::Event;
+use crate::ipc::proto::send::Bounds;
 use crate::ipc::stats::Counters;
 
 impl Session {
@@ -79,6 +81,17 @@ impl Session {
     /// Whether more waits than senders should add to.
     pub fn is_held_up(&self) -> bool {
         self.is_open() && self.outbox.above_mark()
+    }
+
+    /// Whether messages without headers can all be accepted, whatever is in them.
+    pub fn has_room(&self, bounds: &Bounds) -> bool {
+        let around = match self.profile {
+            Profile::Binary => MAX_NAME + 16,
+            // Where each byte of the name may have to be escaped.
+            Profile::Json => MAX_NAME * 6 + 256,
+        };
+        let all = bounds.messages * (around + MESSAGE_OVERHEAD) + bounds.bytes;
+        self.is_open() && bounds.longest + around <= self.peer_max && self.outbox.has_room(all)
     }
 
     /// What this connection has done.

@@ -1,7 +1,8 @@
 //! Queues have marks.
 
 use super::*;
-use crate::ipc::options::MESSAGE_OVERHEAD;
+use crate::ipc::options::{MAX_NAME, MESSAGE_OVERHEAD};
+use crate::ipc::proto::Bounds;
 
 fn marked(profile: Profile) -> SessionConfig {
     limited(profile, |limits| {
@@ -165,7 +166,70 @@ fn a_withdrawn_request_costs_no_credit_and_does_not_leave() {
     assert_eq!(pair.asked(Role::Server), [3]);
 }
 
+/// Texts whose names are as long, and in JSON as wide, as they can be.
+fn worst(bounds: &Bounds) -> impl Iterator<Item = (Bytes, Body)> {
+    let name = Bytes::from("\u{1}".repeat(MAX_NAME));
+    let each = bounds.bytes / bounds.messages;
+    (0..bounds.messages).map(move |_| (name.clone(), bulk(each)))
+}
+
+fn where_there_is_room_all_is_accepted_whatever_it_is(profile: Profile) {
+    let bounds = Bounds {
+        messages: 8,
+        bytes: 8000,
+        longest: 4000,
+    };
+    for window in [1, 1000] {
+        let mut pair = Pair::with(limited(profile, |limits| {
+            limits.high_water = 50_000;
+            limits.window_messages = window;
+        }));
+        let mut batches = 0;
+        while pair.client.has_room(&bounds) {
+            let now = pair.now;
+            pair.client.send_accepted(&mut worst(&bounds), now);
+            assert!(!pair.client.is_held_up());
+            batches += 1;
+        }
+        assert!(batches > 0);
+        // It is not refused much too early either.
+        assert!(pair.client.queued() > 50_000 / 3);
+        assert_eq!(pair.client.counters().messages_sent, batches * 8);
+        assert_eq!(pair.client.counters().errors, 0);
+    }
+}
+
+fn what_was_accepted_is_queued_above_cap_and_mark(profile: Profile) {
+    let mut pair = Pair::with(marked(profile));
+    while pair.message(Role::Client, 4000).is_ok() {}
+    let queued = pair.client.queued();
+    let mut one = std::iter::once((name("late"), bulk(10)));
+    pair.client.send_accepted(&mut one, pair.now);
+    assert!(pair.client.queued() > queued);
+    // Once it is closed, messages stay where they are.
+    pair.client.close(CloseReason::Local, "");
+    let mut two = std::iter::repeat_n((name("late"), bulk(10)), 2);
+    pair.client.send_accepted(&mut two, pair.now);
+    assert_eq!(two.count(), 2);
+}
+
+fn there_is_no_room_for_what_the_peer_refuses(profile: Profile) {
+    let mut pair = Pair::with(limited(profile, |limits| limits.max_message_size = 4096));
+    let bounds = |longest| Bounds {
+        messages: 2,
+        bytes: 6000,
+        longest,
+    };
+    assert!(pair.client.has_room(&bounds(1000)));
+    assert!(!pair.client.has_room(&bounds(4096)));
+    pair.client.close(CloseReason::Local, "");
+    assert!(!pair.client.has_room(&bounds(1000)));
+}
+
 both_profiles!(
+    where_there_is_room_all_is_accepted_whatever_it_is,
+    what_was_accepted_is_queued_above_cap_and_mark,
+    there_is_no_room_for_what_the_peer_refuses,
     senders_wait_above_the_mark_and_are_told_once_when_it_drains,
     at_the_cap_sending_fails_and_queues_nothing,
     tiny_messages_fill_a_queue_too,
