@@ -11,10 +11,10 @@ use napi::sys;
 
 use crate::ipc::frame::Payload;
 
-/// Strings up to this many units get room for the worst case at once, and are encoded
-/// unit by unit. Longer ones are measured first: that costs a pass, but if they turn out to
+/// Strings up to this many units get room for the worst case at once; longer
+/// ones are measured first, which costs a pass but no memory. If they turn out to
 /// be ASCII they are merely copied.
-const GUESS_UNITS: usize = 512;
+const GUESS_UNITS: usize = 16 * 1024;
 
 /// The arguments of a callback.
 pub(super) struct Arguments<const N: usize> {
