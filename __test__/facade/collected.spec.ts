@@ -12,23 +12,20 @@ import { encodeBinary } from '../support/binary-frames.mjs';
 import { closeAfter, failure, once, recorder, startChild, tempSocket, within } from '../support/helpers.cjs';
 import { frame, ofType, RawPeer, RawServer } from '../support/raw-peer.mjs';
 
-// What is imported has an addon of its own.
-const require = createRequire(import.meta.url);
-const addon = require('../../native.js');
-const required: typeof SmartIpc = require('../../index.js').SmartIpc;
+const addon = createRequire(import.meta.url)('../../native.js');
 const LIB = fileURLToPath(new URL('../../lib/', import.meta.url));
 const MARK = 1024 * 1024;
 const CHARGED = 256;
 
-async function pair(t: any, api = SmartIpc) {
+async function pair(t: any) {
   const socketPath = tempSocket(t);
-  const server = closeAfter(t, api.createServer({ id: 'collected', socketPath }));
+  const server = closeAfter(t, SmartIpc.createServer({ id: 'collected', socketPath }));
   const noted = recorder();
   server.on('error', () => {});
   server.onMessage('note', (payload) => void noted(payload));
   server.onMessage('count', () => noted.calls.length);
   await server.start();
-  const client = closeAfter(t, api.createClient({ id: 'collected', socketPath, clientId: 'one', clientOnly: true }));
+  const client = closeAfter(t, SmartIpc.createClient({ id: 'collected', socketPath, clientId: 'one', clientOnly: true }));
   await client.connect();
   return { socketPath, server, client, noted };
 }
@@ -48,7 +45,7 @@ async function listenedTo(t: any) {
 }
 
 test.serial('many of one turn cross the boundary in few calls; what there is no room for, one by one', async (t) => {
-  const { client, noted } = await pair(t, required);
+  const { client, noted } = await pair(t);
   const { messages } = addon;
   const batches: number[] = [];
   addon.messages = (...args: any[]) => (batches.push(args[2]), messages(...args));

@@ -51,9 +51,9 @@ bugTest('a bug in the way of messages that were accepted already is an error eve
   await server.start();
   const unlucky = client('unlucky');
   await unlucky.connect();
+  const before = counted(unlucky);
   await unlucky.sendMessage('note', 1);
   await unlucky.sendMessage('note', 2);
-  const before = counted(unlucky);
   injectBug('call');
   await errors.until(1);
   t.is(errors.calls[0][0].code, 'IPC_ERR_INTERNAL');
