@@ -5,6 +5,7 @@
 
 const native = require('./native');
 const { DRIVER } = require('./driver');
+const { forgetRun } = require('./payload-at');
 const { PREFIX, RECORD, STREAM_OPEN } = require('./records');
 const { uncaught } = require('./uncaught');
 
@@ -139,6 +140,7 @@ function letGo() {
   records = 0;
   text = '';
   extras = [];
+  forgetRun();
   return false;
 }
 

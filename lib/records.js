@@ -35,6 +35,11 @@ module.exports = {
   IN_EXTRAS: 0x100,
   NAME_IN_EXTRAS: 0x80000000,
 
+  // In the word of the encoding: the payload is one of a run, see src/binding/runs.rs.
+  IN_RUN: 0x10000,
+  PLACE_IN_RUN: 16,
+  TEXTS_IN_RUN: 24,
+
   // What reading from a stream finds instead of bytes.
   NOTHING: 0,
   END: 1,

@@ -41,10 +41,11 @@ const writers = {
     const bytes = Buffer.from(value);
     return Buffer.concat([writers.varint(bytes.length), bytes]);
   },
-  body({ payload, headers }) {
-    const encoding = payload === undefined ? NONE : Buffer.isBuffer(payload) ? PLAIN_BYTES : JSON_TEXT;
+  /** `text` goes out as it is, JSON or not. */
+  body({ payload, headers, text = Buffer.isBuffer(payload) ? undefined : JSON.stringify(payload) }) {
+    const encoding = text !== undefined ? JSON_TEXT : payload === undefined ? NONE : PLAIN_BYTES;
     const flags = encoding | (headers ? HAS_HEADERS : 0);
-    const bytes = encoding === JSON_TEXT ? Buffer.from(JSON.stringify(payload)) : payload || Buffer.alloc(0);
+    const bytes = encoding === JSON_TEXT ? Buffer.from(text) : payload || Buffer.alloc(0);
     return Buffer.concat([Buffer.from([flags]), headers ? writers.text(JSON.stringify(headers)) : Buffer.alloc(0), bytes]);
   },
 };

@@ -6,7 +6,7 @@
 //!
 //! A batch is three things: `heads`, a fixed number of 32-bit words per record;
 //! `text`, the ASCII payloads of all records in one string, of which JavaScript
-//! takes slices; and `extras`, the values that don't fit there.
+//! takes slices, some of them [many at once](super::runs); and `extras`, the values that don't fit there.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 
 #[cfg(unix)]
 use super::event_loop::{self, Gate};
+use super::runs::Run;
 use crate::ipc::backlog::Backlog;
 use crate::ipc::notice::ConnId;
 use crate::ipc::poller::Poller;
@@ -52,6 +53,8 @@ pub(super) struct Batch {
     pub(super) endpoint: u32,
     pub(super) heads: Vec<u32>,
     pub(super) text: Vec<u8>,
+    /// What `text` ends with.
+    pub(super) run: Run,
     pub(super) extras: Vec<Extra>,
     /// Bytes to give back to each connection when the batch is taken.
     pub(super) taken: Vec<(ConnId, u64)>,
@@ -76,6 +79,7 @@ impl Batch {
     fn cleared(mut self) -> Self {
         self.heads.clear();
         self.text.clear();
+        self.run = Run::default();
         self.extras.clear();
         self.taken.clear();
         self.arrivals.clear();

@@ -28,6 +28,7 @@ mod options;
 mod pack;
 #[cfg(target_os = "linux")]
 mod peer_groups;
+mod runs;
 mod runtime;
 mod streams;
 #[cfg(unix)]

@@ -10,7 +10,7 @@ use crate::ipc::bug;
 use crate::ipc::close::CloseReason;
 use crate::ipc::error::Error;
 use crate::ipc::faults;
-use crate::ipc::frame::{Body, Encoding};
+use crate::ipc::frame::{shape, Body, Encoding};
 use crate::ipc::notice::{ConnId, Connected, Notice};
 use crate::ipc::proto::Event;
 
@@ -228,14 +228,19 @@ fn record(batch: &mut Batch, kind: u32, conn: ConnId, id: u32, name: u32, body: 
     };
     let payload = &body.payload;
     let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+    let mut place_in_run = 0;
     let (place, at) = match body.encoding {
         Encoding::None => (0, 0),
-        Encoding::Json if payload.len() <= LONG_TEXT && payload.is_ascii() => {
-            let at = u32::try_from(batch.text.len()).unwrap_or(u32::MAX);
-            batch.text.extend_from_slice(payload);
-            (0, at)
-        }
-        Encoding::Json => (IN_EXTRAS, extra(batch, Extra::Text(payload.clone()))),
+        Encoding::Json => match shape(payload) {
+            shape if shape.ascii && payload.len() <= LONG_TEXT => {
+                let next = batch.heads.len();
+                let joins = shape.closed && matches!(kind, MESSAGE | REQUEST | RESPONSE | TOPIC);
+                let Batch { run, text, .. } = batch;
+                place_in_run = run.append(text, conn, next, payload, joins);
+                (0, u32::try_from(text.len()).unwrap_or(u32::MAX) - length)
+            }
+            _ => (IN_EXTRAS, extra(batch, Extra::Text(payload.clone()))),
+        },
         Encoding::Clone | Encoding::Bytes => {
             (IN_EXTRAS, extra(batch, Extra::Bytes(payload.clone())))
         }
@@ -244,6 +249,7 @@ fn record(batch: &mut Batch, kind: u32, conn: ConnId, id: u32, name: u32, body: 
     batch
         .heads
         .extend_from_slice(&[kind, conn, id, name, encoding, at, length, headers]);
+    batch.run.added(&mut batch.heads, place_in_run);
 }
 
 fn extra(batch: &mut Batch, extra: Extra) -> u32 {

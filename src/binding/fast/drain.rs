@@ -20,9 +20,10 @@ impl Callback for Drain {
         let Some(mailbox) = environment::mailbox(args.u32(0)) else {
             return value::undefined(args.env);
         };
-        let (Some(batch), more) = mailbox.take() else {
+        let (Some(mut batch), more) = mailbox.take() else {
             return value::undefined(args.env);
         };
+        batch.run.end(&mut batch.text);
         let count = batch.heads.len() / RECORD;
         let flush = settle_accounts(&batch);
         let prefix: [u32; PREFIX] = [batch.endpoint, count as u32, u32::from(more), flush];

@@ -21,6 +21,7 @@ mod json;
 pub use json::is_json;
 mod payload;
 mod registration;
+mod shape;
 #[cfg(test)]
 mod tests;
 mod varint;
@@ -36,6 +37,7 @@ pub use payload::{Encoding, Payload};
 pub use registration::{
     Protocol, Refusal, Registration, Welcome, FEATURE_BINARY, STREAM_WINDOW, VERSION,
 };
+pub use shape::{shape, Shape, MAX_LOOKED_AT};
 
 /// Which of the two ways of writing a frame is in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
