@@ -168,11 +168,12 @@ impl Sink for Post {
         let mut names = self.names.lock();
         let mut lost = false;
         self.mailbox.post(self.number, |batches| {
-            for notice in notices.drain(..) {
+            for notice in notices.iter() {
                 lost |= !pack::pack(batches, &mut names, conn, notice);
             }
         });
         drop(names);
+        notices.clear();
         // What the peer has said can't be made good: its driver ends the connection.
         if lost && conn != 0 {
             std::panic::resume_unwind(Box::new(bug::TEXT));

@@ -44,22 +44,22 @@ const NAME_IN_EXTRAS: u32 = 0x8000_0000;
 /// keeps a large text alive.
 const LONG_TEXT: usize = 32 * 1024;
 
-/// Appends one notice. A bug on the way leaves the batch as it was, but for what
+/// Appends one notice, which stays where it is: moving it costs more than its record. A bug on the way leaves the batch as it was, but for what
 /// somebody waits for, and tells of itself. False if there is no such thing: then the
 /// connection has to end, which counts the bug, so it is told only where there is none.
 pub(super) fn pack(
     batches: &mut Batches,
     names: &mut NameTable,
     conn: ConnId,
-    notice: Notice,
+    notice: &Notice,
 ) -> bool {
     let batch = batches.next();
     let written = batch.heads.len();
-    let awaited = awaited(&notice);
     let Err(error) = bug::contain(|| append(batch, names, conn, notice)) else {
         return true;
     };
     batch.heads.truncate(written);
+    let awaited = awaited(notice);
     let good = awaited.is_some();
     match awaited {
         Some(Awaited::Call(kind, id)) => {
@@ -101,7 +101,7 @@ fn disconnected(reason: CloseReason, message: &str, again: bool) -> Body {
     json_body(&json!({ "reason": reason.as_str(), "message": message, "again": again }))
 }
 
-fn append(batch: &mut Batch, names: &mut NameTable, conn: ConnId, notice: Notice) {
+fn append(batch: &mut Batch, names: &mut NameTable, conn: ConnId, notice: &Notice) {
     faults::bug("pack");
     match notice {
         Notice::Event(event) => pack_event(batch, names, conn, event),
@@ -112,7 +112,7 @@ fn append(batch: &mut Batch, names: &mut NameTable, conn: ConnId, notice: Notice
                 conn,
                 0,
                 0,
-                &json_body(&describe(&connected)),
+                &json_body(&describe(connected)),
             );
             batch.arrivals.push(conn);
         }
@@ -121,7 +121,7 @@ fn append(batch: &mut Batch, names: &mut NameTable, conn: ConnId, notice: Notice
             message,
             again,
         } => {
-            let body = disconnected(reason, &message, again);
+            let body = disconnected(*reason, message, *again);
             record(batch, DISCONNECTED, conn, 0, 0, &body);
         }
         Notice::Reconnecting { attempt, delay } => {
@@ -129,47 +129,54 @@ fn append(batch: &mut Batch, names: &mut NameTable, conn: ConnId, notice: Notice
             record(batch, RECONNECTING, conn, 0, 0, &json_body(&text));
         }
         Notice::Settled { op, result: Ok(()) } => {
-            record(batch, SETTLED, conn, op, 0, &Body::none());
+            record(batch, SETTLED, conn, *op, 0, &Body::none());
         }
         Notice::Settled {
             op,
             result: Err(error),
         } => {
-            record(batch, SETTLED, conn, op, 0, &error_body(&error, None));
+            record(batch, SETTLED, conn, *op, 0, &error_body(error, None));
         }
         Notice::Hosting => record(batch, HOSTING, conn, 0, 0, &json_body(&json!({}))),
-        Notice::GaveUp(error) => record(batch, GAVE_UP, conn, 0, 0, &error_body(&error, None)),
-        Notice::Fault(error) => record(batch, FAULT, conn, 0, 0, &error_body(&error, None)),
+        Notice::GaveUp(error) => record(batch, GAVE_UP, conn, 0, 0, &error_body(error, None)),
+        Notice::Fault(error) => record(batch, FAULT, conn, 0, 0, &error_body(error, None)),
     }
 }
 
-fn pack_event(batch: &mut Batch, names: &mut NameTable, conn: ConnId, event: Event) {
+fn pack_event(batch: &mut Batch, names: &mut NameTable, conn: ConnId, event: &Event) {
     match event {
         Event::Message { name, body } => {
-            give_back(batch, conn, body.cost(&name));
-            let name = number(batch, names, &name);
-            record(batch, MESSAGE, conn, 0, name, &body);
+            give_back(batch, conn, body.cost(name));
+            let name = number(batch, names, name);
+            record(batch, MESSAGE, conn, 0, name, body);
         }
         Event::Request { id, name, body } => {
-            give_back(batch, conn, body.cost(&name));
-            let name = number(batch, names, &name);
-            record(batch, REQUEST, conn, id, name, &body);
+            give_back(batch, conn, body.cost(name));
+            let name = number(batch, names, name);
+            record(batch, REQUEST, conn, *id, name, body);
         }
         Event::Topic {
             topic,
             publisher,
             body,
         } => {
-            give_back(batch, conn, body.cost(&topic) + publisher.len());
-            let name = number(batch, names, &topic);
-            let publisher = extra(batch, Extra::Text(publisher));
-            record(batch, TOPIC, conn, publisher, name, &body);
+            give_back(batch, conn, body.cost(topic) + publisher.len());
+            let name = number(batch, names, topic);
+            let publisher = extra(batch, Extra::Text(publisher.clone()));
+            record(batch, TOPIC, conn, publisher, name, body);
         }
-        Event::Response { id, body } => record(batch, RESPONSE, conn, id, 0, &body),
+        Event::Response { id, body } => record(batch, RESPONSE, conn, *id, 0, body),
         Event::Failed { id, error, remote } => {
-            record(batch, FAILED, conn, id, 0, &error_body(&error, remote));
+            record(
+                batch,
+                FAILED,
+                conn,
+                *id,
+                0,
+                &error_body(error, remote.as_ref()),
+            );
         }
-        Event::Cancelled { id } => record(batch, CANCELLED, conn, id, 0, &Body::none()),
+        Event::Cancelled { id } => record(batch, CANCELLED, conn, *id, 0, &Body::none()),
         Event::Drained => record(batch, DRAINED, conn, 0, 0, &Body::none()),
         Event::HeartbeatTimeout(error) => {
             record(
@@ -178,25 +185,25 @@ fn pack_event(batch: &mut Batch, names: &mut NameTable, conn: ConnId, event: Eve
                 conn,
                 0,
                 0,
-                &error_body(&error, None),
+                &error_body(error, None),
             );
         }
         Event::StreamOpen { id, name, body } => {
             // Each name is used once: it gets no number.
-            let name = NAME_IN_EXTRAS | extra(batch, Extra::Text(name));
-            record(batch, STREAM_OPEN, conn, id, name, &body);
+            let name = NAME_IN_EXTRAS | extra(batch, Extra::Text(name.clone()));
+            record(batch, STREAM_OPEN, conn, *id, name, body);
         }
-        Event::StreamReadable { id } => record(batch, STREAM_READABLE, conn, id, 0, &Body::none()),
-        Event::StreamRoom { id } => record(batch, STREAM_ROOM, conn, id, 0, &Body::none()),
-        Event::StreamDone { id } => record(batch, STREAM_DONE, conn, id, 0, &Body::none()),
+        Event::StreamReadable { id } => record(batch, STREAM_READABLE, conn, *id, 0, &Body::none()),
+        Event::StreamRoom { id } => record(batch, STREAM_ROOM, conn, *id, 0, &Body::none()),
+        Event::StreamDone { id } => record(batch, STREAM_DONE, conn, *id, 0, &Body::none()),
         Event::StreamFailed { id, error, remote } => {
             record(
                 batch,
                 STREAM_FAILED,
                 conn,
-                id,
+                *id,
                 0,
-                &error_body(&error, remote),
+                &error_body(error, remote.as_ref()),
             );
         }
         Event::StreamCancelled { id, error, remote } => {
@@ -204,9 +211,9 @@ fn pack_event(batch: &mut Batch, names: &mut NameTable, conn: ConnId, event: Eve
                 batch,
                 STREAM_CANCELLED,
                 conn,
-                id,
+                *id,
                 0,
-                &error_body(&error, remote),
+                &error_body(error, remote.as_ref()),
             );
         }
         Event::Ping => batch.pings.push(conn),
@@ -276,13 +283,19 @@ fn json_body(value: &serde_json::Value) -> Body {
     Body::json(value.to_string())
 }
 
-fn error_body(error: &Error, remote: Option<(String, String)>) -> Body {
+fn error_body(error: &Error, remote: Option<&(String, String)>) -> Body {
     json_body(&describe_error(error, remote))
 }
 
 /// An error as JavaScript builds it again.
-pub(super) fn describe_error(error: &Error, remote: Option<(String, String)>) -> serde_json::Value {
-    let (name, code) = remote.unwrap_or_default();
+pub(super) fn describe_error(
+    error: &Error,
+    remote: Option<&(String, String)>,
+) -> serde_json::Value {
+    let (name, code) = match remote {
+        Some((name, code)) => (name.as_str(), code.as_str()),
+        None => ("", ""),
+    };
     json!({
         "code": error.code.as_str(),
         "origin": error.origin.as_str(),

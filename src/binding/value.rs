@@ -104,16 +104,20 @@ impl<const N: usize> Arguments<N> {
         }
     }
 
-    /// Writes words to the start of a `Uint32Array`, as many as it takes.
-    pub(super) fn fill(&self, at: usize, words: impl Iterator<Item = u32>) {
+    /// Writes words to the start of a `Uint32Array`, those of one list after those of the
+    /// other, as many as it takes.
+    pub(super) fn fill(&self, at: usize, words: [&[u32]; 2]) {
         let Some((data, length)) = self.word_array(at) else {
             return;
         };
         // SAFETY: V8 gave us `length` elements of four bytes at `data`, aligned by
         // the rules of typed arrays, and no JavaScript runs in this function.
-        let target: &mut [u32] = unsafe { std::slice::from_raw_parts_mut(data, length) };
-        for (to, from) in target.iter_mut().zip(words) {
-            *to = from;
+        let mut target: &mut [u32] = unsafe { std::slice::from_raw_parts_mut(data, length) };
+        for list in words {
+            let count = list.len().min(target.len());
+            let (to, rest) = target.split_at_mut(count);
+            to.copy_from_slice(list.get(..count).unwrap_or_default());
+            target = rest;
         }
     }
 

@@ -269,6 +269,7 @@ impl Link {
         let mut core = self.lock();
         let queued = core.session.output_len();
         let heard = core.session.counters().bytes_received;
+        core.session.lend_events(events);
         let more = core.read();
         let now = now();
         // Before anybody is judged: what has arrived counts, and output that our
@@ -284,7 +285,7 @@ impl Link {
             core.write(now);
         }
         core.attend();
-        core.session.take_events(events);
+        core.session.take_back(events);
         more
     }
 

@@ -27,7 +27,7 @@ impl Callback for Drain {
         let count = batch.heads.len() / RECORD;
         let flush = settle_accounts(&batch);
         let prefix: [u32; PREFIX] = [batch.endpoint, count as u32, u32::from(more), flush];
-        args.fill(1, prefix.into_iter().chain(batch.heads.iter().copied()));
+        args.fill(1, [&prefix, &batch.heads]);
         let mail = contents(args.env, &batch);
         mailbox.give_back(batch);
         mail

@@ -34,7 +34,13 @@ pub fn shape(text: &[u8]) -> Shape {
         };
     }
     let (words, rest) = text.as_chunks::<8>();
-    let mut look = Look::default();
+    let mut look = Look {
+        seen: 0,
+        plain: HIGH,
+        inside: 0,
+        opened: 0,
+        closed: 0,
+    };
     for word in words {
         look.at(u64::from_le_bytes(*word));
     }
@@ -47,17 +53,17 @@ pub fn shape(text: &[u8]) -> Shape {
     let level = sum(look.opened) == sum(look.closed);
     Shape {
         ascii,
-        closed: ascii && level && !look.escaped && look.inside == 0,
+        closed: ascii && level && look.plain & HIGH == HIGH && look.inside & ONES == 0,
     }
 }
 
 /// Eight bytes at a time, each with a bit or a count of its own. Right for ASCII alone, where
 /// no sum of two bytes runs into the next one.
-#[derive(Default)]
 struct Look {
     /// All bytes, one upon the other.
     seen: u64,
-    escaped: bool,
+    /// What of them are no backslashes, by their highest bits.
+    plain: u64,
     /// A string is open, in each byte.
     inside: u64,
     opened: u64,
@@ -67,22 +73,26 @@ struct Look {
 impl Look {
     fn at(&mut self, word: u64) {
         self.seen |= word;
-        self.escaped |= equal(word, b'\\') != 0;
-        // The product has in each byte how many quotes there are up to it.
-        let quotes = equal(word, b'"').wrapping_mul(ONES);
+        self.plain &= differs(word, b'\\');
+        let quotes = (!differs(word, b'"') & HIGH) >> 7;
+        // In each byte, how many there are up to it.
+        let quotes = quotes.wrapping_mul(ONES);
         let outside = !(quotes ^ self.inside) & ONES;
-        self.inside ^= ((quotes >> 56) & 1).wrapping_mul(ONES);
+        self.inside ^= ((quotes >> 56) & 1).wrapping_neg();
         // Square brackets and braces differ by the bit of small letters.
         let folded = word | CASE;
-        self.opened = self.opened.wrapping_add(equal(folded, b'{') & outside);
-        self.closed = self.closed.wrapping_add(equal(folded, b'}') & outside);
+        self.opened = self
+            .opened
+            .wrapping_add((!differs(folded, b'{') >> 7) & outside);
+        self.closed = self
+            .closed
+            .wrapping_add((!differs(folded, b'}') >> 7) & outside);
     }
 }
 
-/// One in each byte that is `byte`.
-fn equal(word: u64, byte: u8) -> u64 {
-    let differs = (word ^ ONES.wrapping_mul(u64::from(byte))).wrapping_add(LOW);
-    (!differs & HIGH) >> 7
+/// The highest bit of each byte says whether it is another than `byte`.
+fn differs(word: u64, byte: u8) -> u64 {
+    (word ^ ONES.wrapping_mul(u64::from(byte))).wrapping_add(LOW)
 }
 
 fn sum(counts: u64) -> u32 {

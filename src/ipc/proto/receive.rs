@@ -104,9 +104,6 @@ impl Session {
 
     fn dispatch(&mut self, frame: Frame, size: usize, now: Instant) {
         let size = self.charge(&frame, size);
-        let Some(frame) = self.stream_frame(frame, now) else {
-            return;
-        };
         match frame {
             Frame::Message { name, body } => {
                 if self.receive_message(size, now) {
@@ -173,15 +170,14 @@ impl Session {
                 }
             }
             Frame::GoAway { reason, message } => self.gone(reason, message),
-            // `Stream…` have been taken care of.
-            Frame::Ignored
-            | Frame::StreamOpen { .. }
+            Frame::Ignored => {}
+            frame @ (Frame::StreamOpen { .. }
             | Frame::StreamData { .. }
             | Frame::StreamEnd { .. }
             | Frame::StreamError { .. }
             | Frame::StreamCancel { .. }
             | Frame::StreamCredit { .. }
-            | Frame::StreamDone { .. } => {}
+            | Frame::StreamDone { .. }) => self.stream_frame(frame, now),
             Frame::Register(id, _) if self.role == Role::Server => self.refuse_second(id, now),
             Frame::Register(..)
             | Frame::Registered(..)

@@ -25,6 +25,23 @@ impl Session {
         into.append(&mut self.events);
     }
 
+    /// Has what happens until [`take_back`](Self::take_back) put into a list that the caller
+    /// has anyway, which spares a copy, and each session a list of its own. Nothing is in it.
+    pub fn lend_events(&mut self, list: &mut Vec<Event>) {
+        if self.events.is_empty() {
+            std::mem::swap(&mut self.events, list);
+        }
+    }
+
+    /// What happened since the last call of this or [`take_events`](Self::take_events).
+    pub fn take_back(&mut self, list: &mut Vec<Event>) {
+        if list.is_empty() {
+            std::mem::swap(&mut self.events, list);
+        } else {
+            self.take_events(list);
+        }
+    }
+
     /// Whether something happened.
     pub fn has_events(&self) -> bool {
         !self.events.is_empty()

@@ -19,12 +19,8 @@ use crate::ipc::proto::session::Session;
 const FAILED_SHARE: usize = 2;
 
 impl Session {
-    /// Handles a frame of a stream; anything else comes back.
-    pub(in crate::ipc::proto) fn stream_frame(
-        &mut self,
-        frame: Frame,
-        now: Instant,
-    ) -> Option<Frame> {
+    /// Handles a frame of a stream; there is nothing to do for any other.
+    pub(in crate::ipc::proto) fn stream_frame(&mut self, frame: Frame, now: Instant) {
         match frame {
             Frame::StreamOpen { id, name, body } => self.stream_opened(id, name, body, now),
             Frame::StreamData { id, data } => {
@@ -39,7 +35,7 @@ impl Session {
                 if !self.may_give_up(&id, now) {
                     let message = "the peer opens streams only to give them up";
                     self.break_off(CloseReason::TooManyResets, message, now);
-                    return None;
+                    return;
                 }
                 if let Some(id) = self.streams.incoming.fail(&id) {
                     let (error, remote) = theirs(failure);
@@ -62,9 +58,8 @@ impl Session {
                 self.streams.outgoing.raise(&id, bytes);
                 self.send_streams(now);
             }
-            other => return Some(other),
+            _ => {}
         }
-        None
     }
 
     fn stream_opened(&mut self, wire: Id, name: Bytes, body: Body, now: Instant) {
