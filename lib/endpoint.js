@@ -12,6 +12,9 @@ const R = require('./records');
 
 /** @typedef {import('./peer').Peer} Peer */
 
+/** What no type has for a number. */
+const NO_NUMBER = -1;
+
 /** Records in: what peers say, and the handlers that hear it. */
 class Endpoint extends Outbound {
   /**
@@ -22,6 +25,9 @@ class Endpoint extends Outbound {
     super(number, settings);
     /** @type {Map<string, Function>} */
     this._handlers = new Map();
+    /** The handler that was looked for last, and the number of its type: they come in rows. */
+    this._lastNumber = NO_NUMBER;
+    this._lastHandler = /** @type {Function | undefined} */ (undefined);
     /** No new messages are delivered any more. */
     this._closing = false;
     /** Handlers that are being called right now. */
@@ -39,11 +45,30 @@ class Endpoint extends Outbound {
     check.handler(handler);
     this._nameNumber(type);
     this._handlers.set(type, handler);
+    this._forgetLast();
   }
 
   /** @param {string} type */
   offMessage(type) {
     this._handlers.delete(type);
+    this._forgetLast();
+  }
+
+  /** Handlers have changed. */
+  _forgetLast() {
+    this._lastNumber = NO_NUMBER;
+    this._lastHandler = undefined;
+  }
+
+  /** The handler of a type, by the number that a record has for it. */
+  _handlerOf(number, extras) {
+    if (number === this._lastNumber) return this._lastHandler;
+    const handler = this._handlers.get(this._nameAt(number, extras));
+    if (number < R.NAME_IN_EXTRAS) {
+      this._lastNumber = number;
+      this._lastHandler = handler;
+    }
+    return handler;
   }
 
   /** Called by the mailbox for each record. Must not throw. */
@@ -63,10 +88,10 @@ class Endpoint extends Outbound {
         return;
       }
       case R.REQUEST:
-        this._onRequest(this._peer(conn), id, this._nameAt(heads[at + 3], extras), at, heads, text, extras);
+        this._onRequest(this._peer(conn), id, at, heads, text, extras);
         return;
       case R.MESSAGE:
-        this._onMessage(this._peer(conn), this._nameAt(heads[at + 3], extras), at, heads, text, extras);
+        this._onMessage(this._peer(conn), at, heads, text, extras);
         return;
       case R.FAILED: {
         const pending = this._takePending(id);
@@ -116,9 +141,9 @@ class Endpoint extends Outbound {
     return number >= R.NAME_IN_EXTRAS ? extras[number - R.NAME_IN_EXTRAS + 1] : this._names[number];
   }
 
-  _onMessage(peer, type, at, heads, text, extras) {
+  _onMessage(peer, at, heads, text, extras) {
     if (peer === undefined) return;
-    const handler = this._handlers.get(type);
+    const handler = this._handlerOf(heads[at + 3], extras);
     if (handler === undefined || this._closing) {
       // Nobody listens: counted, dropped, and out of the peer's way.
       native.countError(this._number, peer.conn);
@@ -176,10 +201,11 @@ class Endpoint extends Outbound {
     );
   }
 
-  _onRequest(peer, id, type, at, heads, text, extras) {
+  _onRequest(peer, id, at, heads, text, extras) {
     if (peer === undefined) return;
-    const handler = this._handlers.get(type);
+    const handler = this._handlerOf(heads[at + 3], extras);
     if (handler === undefined || this._closing) {
+      const type = this._nameAt(heads[at + 3], extras);
       const why = this._closing
         ? { message: 'The other side is closing', code: 'IPC_ERR_DISCONNECTED' }
         : { message: `No handler registered for message type: ${type}`, code: 'IPC_ERR_NO_HANDLER' };

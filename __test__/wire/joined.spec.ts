@@ -82,7 +82,7 @@ test('whatever comes together is what it is alone', async (t) => {
   const { ask, wire } = await joined(t);
   const key = fc.constantFrom('a', 'b', '__proto__', 'constructor', '10', '2', '', 'é', '"', '\\');
   const { value } = fc.letrec((tie) => ({
-    value: fc.oneof({ maxDepth: 4 }, fc.constantFrom(0, -0, 1, null, true, '', '}', '[', ',', '"', '\\', 'å', 'x'.repeat(900)), tie('object'), tie('list')),
+    value: fc.oneof({ maxDepth: 4 }, fc.constantFrom(0, -0, 1, null, true, '', '}', '[', ',', '"', '\\', 'å', 'x'.repeat(200)), tie('object'), tie('list')),
     object: fc.dictionary(key, tie('value'), { maxKeys: 4 }),
     list: fc.array(tie('value'), { maxLength: 4 }),
   }));
@@ -100,7 +100,7 @@ test('whatever comes together is what it is alone', async (t) => {
 
 test('more than are parsed together, of all sizes, in their order', async (t) => {
   const { wire, say } = await joined(t);
-  const sizes = [...Array(50).keys(), 200, 1000, 1020, 1030, 4000, 5000, 40000, 3, 3, 3];
+  const sizes = [...Array(50).keys(), 200, 230, 240, 250, 300, 4000, 40000, 3, 3, 3];
   const texts = Array.from({ length: 200 }, (_, n) => JSON.stringify({ n, text: 'x'.repeat(sizes[n % sizes.length]) }));
   await say(texts);
   const calls = await wire.calls.until(texts.length);
@@ -143,6 +143,45 @@ test('each is its own: a handler that throws, or changes what it gets, is alone'
   const texts = Array.from({ length: 40 }, (_, n) => JSON.stringify({ n, list: [n] }));
   await say(texts, 'own');
   t.deepEqual((await seen.until(40)).map(([text]) => text), texts);
+});
+
+test('a handler is replaced and removed between two of them', async (t) => {
+  const { wire, say } = await joined(t);
+  const heard = recorder();
+  wire.server.onMessage('own', (payload: any) => {
+    heard('first', payload);
+    wire.server.onMessage('own', (next: any) => {
+      heard('second', next);
+      wire.server.offMessage('own');
+    });
+  });
+  await say(['1', '2', '3', '4'], 'own');
+  await say(['5']);
+  await wire.calls.until(1);
+  t.deepEqual(heard.calls, [
+    ['first', 1],
+    ['second', 2],
+  ]);
+  wire.server.onMessage('own', (payload: any) => heard('third', payload));
+  await say(['6'], 'own');
+  t.deepEqual((await heard.until(3))[2], ['third', 6]);
+});
+
+test('handlers of more types than have numbers', async (t) => {
+  const { wire, send } = await joined(t);
+  const heard = recorder();
+  const types = Array.from({ length: 4200 }, (_, n) => `type${n}`);
+  for (const type of types) wire.server.onMessage(type, () => void heard(type));
+  const rare = ['type4198', 'type0', 'type4199', 'nobody', 'type4198', 'type4199', 'type0'];
+  const expected = rare.filter((type) => type !== 'nobody');
+  // One by one each is the first name of its batch.
+  for (const [at, type] of expected.entries()) {
+    await send([{ kind: 'MESSAGE', type, body: {} }]);
+    await heard.until(at + 1);
+  }
+  await send(rare.map((type) => ({ kind: 'MESSAGE', type, body: {} })));
+  const calls = await heard.until(2 * expected.length);
+  t.deepEqual(calls.map(([type]) => type), [...expected, ...expected]);
 });
 
 test('a visit that takes too long: the rest comes later, and what was handed out is let go', async (t) => {

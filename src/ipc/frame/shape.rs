@@ -1,8 +1,9 @@
 //! What can be told of a JSON text in one pass without parsing it: enough to know that it
 //! could stand in an array beside others without reaching into them.
 
-/// Texts up to this length are looked at; what is counted below then fits a byte.
-pub const MAX_LOOKED_AT: usize = 1024;
+/// Texts up to this length are looked at: with longer ones it costs more than it is good for.
+/// What is counted below then fits a byte.
+pub const MAX_LOOKED_AT: usize = 256;
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const CASE: u64 = 0x20 * ONES;
@@ -44,16 +45,25 @@ pub fn shape(text: &[u8]) -> Shape {
     for word in words {
         look.at(u64::from_le_bytes(*word));
     }
-    let mut last = [0; 8];
-    for (to, from) in last.iter_mut().zip(rest) {
-        *to = *from;
-    }
-    look.at(u64::from_le_bytes(last));
+    look.at(word_of(text, rest));
     let ascii = look.seen & HIGH == 0;
     let level = sum(look.opened) == sum(look.closed);
     Shape {
         ascii,
         closed: ascii && level && look.plain & HIGH == HIGH && look.inside & ONES == 0,
+    }
+}
+
+/// The bytes of `rest`, which ends `text` and is shorter than a word. Read with those before
+/// it where there are some: a word that is made byte by byte is waited for.
+fn word_of(text: &[u8], rest: &[u8]) -> u64 {
+    match (text.last_chunk(), rest) {
+        (_, []) => 0,
+        (Some(last), _) => u64::from_le_bytes(*last) >> (64 - 8 * rest.len()),
+        (None, _) => rest
+            .iter()
+            .rev()
+            .fold(0, |word, byte| word << 8 | u64::from(*byte)),
     }
 }
 
@@ -146,16 +156,15 @@ mod tests {
     }
 
     #[test]
-    fn counts_do_not_run_over() {
+    fn brackets_are_counted_to_the_last() {
         let half = MAX_LOOKED_AT / 2;
-        for open in [255, 256, 257, half - 1, half] {
-            let text = "[".repeat(open) + &"]".repeat(open);
-            assert!(shape(text.as_bytes()).closed, "{open}");
+        for open in 1..=half {
+            let text = |close| "[".repeat(open) + &"]".repeat(close);
+            assert!(shape(text(open).as_bytes()).closed, "{open}");
+            assert!(!shape(text(open - 1).as_bytes()).closed, "{open}");
         }
-        for (open, close) in [(256, 0), (0, 256), (half, half - 256), (MAX_LOOKED_AT, 0)] {
-            let text = "[".repeat(open) + &"]".repeat(close);
-            assert!(!shape(text.as_bytes()).closed, "{open} {close}");
-        }
+        let all = |bracket: &str| shape(bracket.repeat(MAX_LOOKED_AT).as_bytes());
+        assert!(!all("[").closed && !all("]").closed);
     }
 
     #[test]

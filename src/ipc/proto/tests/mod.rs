@@ -6,6 +6,7 @@ mod backpressure;
 mod closing;
 mod credit;
 mod deadlines;
+mod events;
 mod heartbeats;
 mod nesting;
 mod pair;
