@@ -18,5 +18,5 @@ mod binding;
 pub mod ipc;
 #[cfg(feature = "binding")]
 mod sync;
-#[cfg(windows)]
+#[cfg(any(windows, target_os = "linux"))]
 mod sys;

@@ -10,7 +10,9 @@ mod frames;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use smartipc_native::ipc::frame::{DecodeError, Encoding, Frame, Profile, FEATURE_BINARY, VERSION};
+use smartipc_native::ipc::frame::{
+    DecodeError, Encoding, Frame, Profile, FEATURE_BINARY, FEATURE_MEMORY, VERSION,
+};
 use smartipc_native::ipc::options::{Limits, MAX_HEADERS, MAX_NAME};
 use smartipc_native::ipc::proto::topics::MAX_SEGMENTS;
 use smartipc_native::ipc::CloseReason;
@@ -123,9 +125,9 @@ fn every_binary_kind_has_a_row_and_an_example() {
         known,
         "rows of the table of kinds"
     );
-    assert_eq!(optional, (0x18..=0x1f).collect(), "the optional kinds");
+    assert_eq!(optional, (0x1a..=0x1f).collect(), "the optional kinds");
     let mut wanted = known;
-    wanted.insert(0x18);
+    wanted.insert(0x1a);
     assert_eq!(examples, wanted, "kinds with examples");
 }
 
@@ -199,7 +201,8 @@ fn every_frame_has_an_example_in_its_profile() {
     }
     let all: BTreeSet<&str> = ALL_VARIANTS.into_iter().collect();
     let only = |list: &[&'static str]| list.iter().copied().collect::<BTreeSet<&str>>();
-    assert_eq!(json, &all - &only(&["Credit", "Ignored"]), "JSON profile");
+    let binary_only = ["Credit", "StreamMemory", "StreamShared", "Ignored"];
+    assert_eq!(json, &all - &only(&binary_only), "JSON profile");
     assert_eq!(
         binary,
         &all - &only(&["Register", "Registered"]),
@@ -310,7 +313,9 @@ fn numbers_of_encodings_version_and_feature() {
         "the document says 4 is unknown"
     );
     assert!(text.contains(&format!("Version {VERSION}.")));
-    assert!(text.contains(&format!("`\"{FEATURE_BINARY}\"`")));
+    for feature in [FEATURE_BINARY, FEATURE_MEMORY] {
+        assert!(text.contains(&format!("`\"{feature}\"`")), "{feature}");
+    }
 }
 
 #[test]
@@ -320,7 +325,7 @@ fn an_example_cut_short_is_an_error() {
         for bytes in section
             .hex()
             .into_iter()
-            .filter(|bytes| bytes.len() > 6 && bytes[4] < 0x18)
+            .filter(|bytes| bytes.len() > 6 && bytes[4] < 0x1a)
         {
             let body = &bytes[4..];
             let fields = matches!(body[0], 0x01..=0x03 | 0x08 | 0x0b | 0x11 | 0x12 | b'{');

@@ -23,7 +23,7 @@ const examples = blocks('hex').map(({ title, content }) => ({
   title,
   bytes: Buffer.from(content.replace(/#.*$/gm, '').replace(/\s/g, ''), 'hex'),
 }));
-const binary = examples.filter(({ bytes }) => bytes[4] !== 0x7b && bytes[4] < 0x18);
+const binary = examples.filter(({ bytes }) => bytes[4] !== 0x7b && bytes[4] < 0x1a);
 
 test('every example is one complete frame', (t) => {
   t.true(examples.length >= 25);

@@ -63,8 +63,24 @@ pub fn frame(u: &mut Unstructured<'_>) -> Result<Frame> {
             reason: *u.choose(CloseReason::ALL)? as u8,
             message: u.arbitrary()?,
         },
-        18 => Frame::Ignored,
+        18 => optional(u)?,
         _ => stream_frame(u)?,
+    })
+}
+
+/// A frame that may be skipped.
+fn optional(u: &mut Unstructured<'_>) -> Result<Frame> {
+    Ok(match u.arbitrary::<u8>()? % 4 {
+        1 => Frame::StreamMemory { id: id(u)? },
+        2 => Frame::StreamShared {
+            id: id(u)?,
+            count: u.int_in_range(1..=1 << 20)?,
+        },
+        3 => Frame::StreamShared {
+            id: id(u)?,
+            count: u.int_in_range(1..=u64::MAX)?,
+        },
+        _ => Frame::Ignored,
     })
 }
 

@@ -83,6 +83,15 @@ impl Handle {
         }
     }
 
+    /// Has the output of a link written with the next [`flush`](Self::flush).
+    pub(super) fn flush_later(&self, link: Arc<Link>) {
+        match self {
+            Handle::Server(server) => server.flush_later(link),
+            // It has one link, which is always written.
+            Handle::Client(_) => drop(link),
+        }
+    }
+
     pub(super) fn flush(&self) {
         match self {
             Handle::Server(server) => server.flush(),

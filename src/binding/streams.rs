@@ -7,11 +7,12 @@ use napi::sys;
 use napi_derive::napi;
 
 use super::control::{failed, find, with_session};
-use super::endpoint::{self, Endpoint};
+use super::endpoint;
 use super::fast::{to_flush, Callback, ACCEPTED, WAIT};
 use super::heap;
 use super::value::{self, Arguments};
 use crate::ipc::frame::{Body, Encoding, Failure};
+use crate::ipc::link::Link;
 use crate::ipc::proto::{Read, Sent, Session, LEAST_DIRECT};
 
 /// What reading finds instead of bytes; `lib/records.js` has the same numbers.
@@ -33,7 +34,17 @@ impl Callback for Write {
         let data = unsafe { data.bytes() };
         let (sent, flush) = if data.len() >= LEAST_DIRECT {
             let link = endpoint.handle.link(conn);
-            (link.map(|(link, _)| link.write_stream(stream, data)), 0)
+            match link {
+                None => (None, 0),
+                Some((link, _)) => {
+                    let (sent, waits) = link.write_stream(stream, data);
+                    if waits {
+                        endpoint.handle.flush_later(link);
+                    }
+                    let flush = if waits { to_flush(&endpoint) } else { 0 };
+                    (Some(sent), flush)
+                }
+            }
         } else {
             let data = Bytes::copy_from_slice(data);
             let write = |session: &mut Session, now| session.write_stream(stream, data, now);
@@ -63,23 +74,30 @@ impl Callback for Next {
                 heap::note(bytes.len());
                 value::buffer(args.env, &bytes)
             }
+            Ok(found @ (Read::Shared(_) | Read::Nothing)) => {
+                let link = endpoint.handle.link(conn);
+                let taken = link.and_then(|(link, _)| {
+                    let count = match found {
+                        Read::Shared(count) => count,
+                        _ => link.on_socket(stream),
+                    };
+                    take(args.env, &link, stream, count)
+                });
+                taken.unwrap_or_else(|| value::number(args.env, NOTHING))
+            }
             // Nobody reads a stream that goes to a file.
-            Ok(Read::Nothing | Read::Outside(_)) => off_socket(args.env, &endpoint, conn, stream),
+            Ok(Read::Outside(_)) => value::number(args.env, NOTHING),
             Ok(Read::End) => value::number(args.env, END),
             Ok(Read::Gone) | Err(_) => value::number(args.env, GONE),
         }
     }
 }
 
-/// What is on the socket of a stream, read into the `Buffer` that JavaScript gets.
-fn off_socket(env: sys::napi_env, endpoint: &Endpoint, conn: u32, stream: u32) -> sys::napi_value {
-    let link = endpoint.handle.link(conn).map(|(link, _)| link);
-    let Some(link) = link else {
-        return value::number(env, NOTHING);
-    };
-    let count = link.on_socket(stream);
+/// Bytes of a stream that are on the socket or in its memory, copied into the `Buffer`
+/// that JavaScript gets.
+fn take(env: sys::napi_env, link: &Link, stream: u32, count: usize) -> Option<sys::napi_value> {
     if count == 0 {
-        return value::number(env, NOTHING);
+        return None;
     }
     let mut read = 0;
     let buffer = value::filled_buffer(env, count, |bytes| {
@@ -87,10 +105,10 @@ fn off_socket(env: sys::napi_env, endpoint: &Endpoint, conn: u32, stream: u32) -
         read
     });
     if read == 0 {
-        return value::number(env, NOTHING);
+        return None;
     }
     heap::note(read);
-    buffer
+    Some(buffer)
 }
 
 /// Opens a stream towards a peer; returns why it can't be, if it can't.

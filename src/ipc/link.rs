@@ -12,6 +12,8 @@ mod direct;
 #[cfg_attr(not(unix), path = "link/no_files.rs")]
 mod files;
 mod io;
+#[cfg_attr(not(target_os = "linux"), path = "link/no_memory.rs")]
+mod memory;
 mod pace;
 mod wait;
 
@@ -29,6 +31,7 @@ use super::transport::{Credentials, Stream};
 use files::Files;
 #[cfg(unix)]
 pub use files::{Direction, FileStatus};
+use memory::Memory;
 use pace::Pace;
 
 /// One connection.
@@ -55,6 +58,8 @@ struct Core {
     woken: bool,
     /// Streams between files and this socket.
     files: Files,
+    /// Memory that streams of this connection pass through.
+    memory: Memory,
     pace: Pace,
     /// When what is being dealt with was read, and how many bytes.
     dealing: Option<(Instant, usize)>,
@@ -102,6 +107,7 @@ impl Link {
                 poller: None,
                 woken: false,
                 files: Files::default(),
+                memory: Memory::default(),
                 pace: Pace::default(),
                 dealing: None,
             }),
@@ -141,6 +147,7 @@ impl Link {
         if core.session.output_len() > 0 {
             core.write(now);
         }
+        core.offer_memory(now);
         core.look_for_credit();
         core.settle(&self.wake);
     }
@@ -285,6 +292,7 @@ impl Link {
             core.write(now);
         }
         core.attend();
+        core.attend_memory();
         core.session.take_back(events);
         more
     }
@@ -310,6 +318,7 @@ impl Link {
         let mut core = self.lock();
         core.stream = None;
         core.attend();
+        core.attend_memory();
     }
 
     fn lock(&self) -> MutexGuard<'_, Core> {

@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::backlog::Backlog;
@@ -154,6 +155,10 @@ pub struct SessionConfig {
     pub clone_version: u32,
     /// Whether not to offer the binary profile. For tests only.
     pub json_only: bool,
+    /// Whether the bytes of streams may pass through memory that both processes have:
+    /// the connection is one that descriptors can be sent over, to a peer we trust
+    /// with them. Chosen for each connection.
+    pub memory: bool,
     /// What waits for the owner of the connection, and of others.
     pub backlog: Backlog,
 }
@@ -165,6 +170,17 @@ impl SessionConfig {
             limits: Limits::at(address),
             ..Self::default()
         }
+    }
+
+    /// The same for a connection that may, or may not, use memory.
+    pub(super) fn sharing(self: &Arc<Self>, memory: bool) -> Arc<Self> {
+        if self.memory == memory {
+            return self.clone();
+        }
+        Arc::new(Self {
+            memory,
+            ..Self::clone(self)
+        })
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn encoded(frame: &Frame, profile: Profile) -> Vec<u8> {
 }
 
 /// All that [`variant`] gives.
-pub(crate) const ALL_VARIANTS: [&str; 23] = [
+pub(crate) const ALL_VARIANTS: [&str; 25] = [
     "Register",
     "Registered",
     "Message",
@@ -57,6 +57,8 @@ pub(crate) const ALL_VARIANTS: [&str; 23] = [
     "StreamCancel",
     "StreamCredit",
     "StreamDone",
+    "StreamMemory",
+    "StreamShared",
     "Ping",
     "Pong",
     "GoAway",
@@ -85,6 +87,8 @@ pub(crate) fn variant(frame: &Frame) -> &'static str {
         Frame::StreamCancel { .. } => "StreamCancel",
         Frame::StreamCredit { .. } => "StreamCredit",
         Frame::StreamDone { .. } => "StreamDone",
+        Frame::StreamMemory { .. } => "StreamMemory",
+        Frame::StreamShared { .. } => "StreamShared",
         Frame::Ping(_) => "Ping",
         Frame::Pong(_) => "Pong",
         Frame::GoAway { .. } => "GoAway",

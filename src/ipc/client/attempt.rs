@@ -71,7 +71,11 @@ impl Inner {
             Err(_) => return Err(self.no_answer(patience)),
         };
         self.check_server(&stream)?;
-        let session = Session::client(self.config.clone(), self.registration(), self.wall, now());
+        let poller = self.sink.poller();
+        let config = self
+            .config
+            .sharing(poller.is_some() && stream.shares_memory());
+        let session = Session::client(config, self.registration(), self.wall, now());
         let link = Link::new(session, stream);
         link.flush();
         let (opened_tx, opened) = oneshot::channel();
@@ -88,7 +92,7 @@ impl Inner {
             route.on_events(link, events);
         });
         self.runtime
-            .spawn(driver::register(link.clone(), self.sink.poller(), deliver));
+            .spawn(driver::register(link.clone(), poller, deliver));
         match timeout_at(until, opened).await {
             Ok(Ok(Ok(()))) => {
                 abandoned.forget();

@@ -36,8 +36,11 @@ const STREAM_ERROR: u8 = 0x14;
 const STREAM_CANCEL: u8 = 0x15;
 const STREAM_CREDIT: u8 = 0x16;
 const STREAM_DONE: u8 = 0x17;
-/// Kinds from here on may be skipped by those who don't know them.
-const FIRST_OPTIONAL: u8 = 0x18;
+// From 0x18 on kinds may be skipped by those who don't know them.
+const STREAM_MEMORY: u8 = 0x18;
+const STREAM_SHARED: u8 = 0x19;
+/// Kinds from here on are those that we don't know.
+const FIRST_OPTIONAL: u8 = 0x1a;
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
@@ -134,6 +137,15 @@ pub(super) fn encode<P: Payload>(frame: &Frame<P>, wall: u64, out: &mut BytesMut
         Frame::StreamDone { id } => {
             out.put_u8(STREAM_DONE);
             put_id(out, id);
+        }
+        Frame::StreamMemory { id } => {
+            out.put_u8(STREAM_MEMORY);
+            put_id(out, id);
+        }
+        Frame::StreamShared { id, count } => {
+            out.put_u8(STREAM_SHARED);
+            put_id(out, id);
+            varint::put(out, *count);
         }
         Frame::Ping(id) => {
             out.put_u8(PING);
@@ -245,6 +257,13 @@ pub(super) fn decode(mut body: Bytes) -> Result<Frame> {
         },
         STREAM_DONE => Frame::StreamDone {
             id: take_id(&mut body)?,
+        },
+        STREAM_MEMORY => Frame::StreamMemory {
+            id: take_id(&mut body)?,
+        },
+        STREAM_SHARED => Frame::StreamShared {
+            id: take_id(&mut body)?,
+            count: take_count(&mut body)?,
         },
         PING => Frame::Ping(take_id(&mut body)?),
         PONG => Frame::Pong(take_id(&mut body)?),

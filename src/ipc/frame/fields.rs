@@ -163,11 +163,21 @@ pub(super) fn take_meta(input: &mut Bytes) -> Result<Body> {
     }
 }
 
+/// How many bytes of a stream lie in its memory. None would be as bad as below.
+pub(super) fn take_count(input: &mut Bytes) -> Result<u64> {
+    match take_number(input)? {
+        0 => Err(NO_BYTES),
+        count => Ok(count),
+    }
+}
+
+const NO_BYTES: DecodeError = DecodeError::Protocol("no bytes in a stream's data");
+
 /// The bytes of a stream, up to the end of the frame. Empty ones would cost the
 /// receiver work and the sender no credit.
 pub(super) fn take_data(input: &mut Bytes) -> Result<Bytes> {
     if input.is_empty() {
-        return Err(DecodeError::Protocol("no bytes in a stream's data"));
+        return Err(NO_BYTES);
     }
     Ok(std::mem::take(input))
 }

@@ -35,7 +35,8 @@ use super::error::ErrorCode;
 pub use codec::{ChunkAhead, DecodeError, Decoder};
 pub use payload::{Encoding, Payload};
 pub use registration::{
-    Protocol, Refusal, Registration, Welcome, FEATURE_BINARY, STREAM_WINDOW, VERSION,
+    Protocol, Refusal, Registration, Welcome, FEATURE_BINARY, FEATURE_MEMORY, STREAM_WINDOW,
+    VERSION,
 };
 pub use shape::{shape, Shape, MAX_LOOKED_AT};
 
@@ -267,6 +268,19 @@ pub enum Frame<P = Bytes> {
     StreamDone {
         /// The stream.
         id: Id,
+    },
+    /// The receiver of a stream offers memory for its bytes: a descriptor that comes with
+    /// this frame or before it. Binary only.
+    StreamMemory {
+        /// The stream.
+        id: Id,
+    },
+    /// The next bytes of a stream lie in its memory. Binary only.
+    StreamShared {
+        /// The stream.
+        id: Id,
+        /// How many: never none.
+        count: u64,
     },
     /// Asks for a sign of life.
     Ping(Id),

@@ -9,6 +9,8 @@ use serde_json::value::RawValue;
 pub const VERSION: u32 = 1;
 /// Feature: the sender reads and writes the binary profile.
 pub const FEATURE_BINARY: &str = "binary";
+/// Feature: the sender maps memory that its peer offers.
+pub const FEATURE_MEMORY: &str = "memory";
 
 /// What both sides say about themselves. A peer that leaves it out gets the
 /// JSON profile and is trusted to know the defaults.

@@ -13,13 +13,20 @@ const HEAD_ROOM: usize = 16;
 
 impl Link {
     /// Writes bytes of a stream, or queues those that the socket does not take. Only
-    /// the thread that writes the output of this connection calls it.
-    pub fn write_stream(&self, number: u32, data: &[u8]) -> Sent {
+    /// the thread that writes the output of this connection calls it. If the second is
+    /// true there is output, where none was before, to be [flushed](Self::flush) with
+    /// that of the turn.
+    pub fn write_stream(&self, number: u32, data: &[u8]) -> (Sent, bool) {
         let mut core = self.lock();
-        let sent = core.write_stream(number, data);
-        core.write_on();
+        let before = core.session.output_len();
+        let (sent, shared) = core.write_stream(number, data);
+        let waits = shared && sent == Sent::Accepted;
+        if !waits {
+            core.write_on();
+        }
+        let first = before == 0 && core.session.output_len() > 0;
         core.settle(&self.wake);
-        sent
+        (sent, waits && first)
     }
 
     /// How many bytes of a stream can be taken off the socket now, by a reader that has
@@ -33,31 +40,42 @@ impl Link {
         core.on_socket(number)
     }
 
-    /// Takes bytes of a stream off the socket, and grants the peer as many; how many.
+    /// Takes bytes of a stream off the socket, or out of its memory, and grants the peer
+    /// as many; how many.
     pub fn read_off(&self, number: u32, buffer: &mut [u8]) -> usize {
         let mut core = self.lock();
-        let count = core.read_off(number, buffer);
+        let now = now();
+        let count = match core.read_shared(number, buffer, now) {
+            0 => core.read_off(number, buffer),
+            count => count,
+        };
         core.write_on();
+        core.offer_memory(now);
         core.settle(&self.wake);
         count
     }
 }
 
 impl Core {
-    fn write_stream(&mut self, number: u32, data: &[u8]) -> Sent {
+    /// Whether the source may go on; and whether all of it lies in memory.
+    fn write_stream(&mut self, number: u32, data: &[u8]) -> (Sent, bool) {
         let now = now();
-        let mut rest = data;
+        let (mut rest, sent) = self.share(number, data, now);
+        if rest.is_empty() && !data.is_empty() {
+            return (sent, true);
+        }
         while let Some(count) = self.begin_chunk(number, rest.len()) {
             let (chunk, behind) = rest.split_at_checked(count).unwrap_or((rest, &[]));
             let written = self.write_both(chunk);
             let go_on = self.session.wrote_chunk(number, chunk, written, now);
             rest = behind;
             if rest.is_empty() {
-                return if go_on { Sent::Accepted } else { Sent::Wait };
+                let sent = if go_on { Sent::Accepted } else { Sent::Wait };
+                return (sent, false);
             }
         }
         let rest = bytes::Bytes::copy_from_slice(rest);
-        self.session.write_stream(number, rest, now)
+        (self.session.write_stream(number, rest, now), false)
     }
 
     /// Writes what is there, unless the socket is known to be full.
@@ -69,7 +87,9 @@ impl Core {
 
     fn begin_chunk(&mut self, number: u32, length: usize) -> Option<usize> {
         // A socket that has taken less than we had is full.
-        let plain = !self.blocked && self.stream.as_ref().is_some_and(|it| !it.is_encrypted());
+        self.put_shared();
+        let free = !self.blocked && !self.memory.is_leaving();
+        let plain = free && self.stream.as_ref().is_some_and(|it| !it.is_encrypted());
         plain
             .then(|| self.session.begin_chunk(number, length, now()))
             .flatten()
@@ -132,7 +152,13 @@ impl Core {
             return 0;
         };
         // An error, or the end, is found again where everything is read.
-        let count = socket.try_read_both(buffer, head).unwrap_or(0);
+        let read = if self.session.takes_memory() && !head.is_empty() {
+            // Descriptors may come with what is behind.
+            socket.try_read(buffer)
+        } else {
+            socket.try_read_both(buffer, head)
+        };
+        let count = read.unwrap_or(0);
         let own = count.min(room);
         if own > 0 {
             self.session.took_directly(number, own, now());

@@ -67,7 +67,12 @@ impl Core {
                 } else {
                     moves -= 1;
                 }
-                match stream.try_read(buffer) {
+                let read = if self.session.takes_memory() {
+                    self.memory.read_from(&stream, buffer)
+                } else {
+                    stream.try_read(buffer)
+                };
+                match read {
                     Ok(0) => {
                         if stream.peer_is_gone() {
                             self.session.eof();
@@ -117,8 +122,9 @@ impl Core {
             return;
         };
         while self.session.output_len() > 0 {
+            self.put_shared();
             let written = match self.session.outside() {
-                None => stream.try_write(self.session.output()),
+                None => self.memory.write_to(&stream, self.session.output()),
                 Some((number, most)) => self.files.write_to(&stream, number, most),
             };
             match written {

@@ -39,6 +39,7 @@ impl Core {
     /// Wakes the driver if it would otherwise miss something.
     pub(super) fn settle(&mut self, wake: &Notify) {
         self.attend();
+        self.attend_memory();
         let deadline = self.session.deadline();
         let sooner = match (deadline, self.armed) {
             (Some(new), Some(old)) => new < old,

@@ -26,4 +26,4 @@ pub use requests::IdHasher;
 pub use send::{Bounds, Sent};
 pub use session::{Role, Session, WallClock};
 pub use share::Shared;
-pub use streams::{Read, LEAST_DIRECT};
+pub use streams::{Due, Read, LEAST_DIRECT};

@@ -177,7 +177,9 @@ impl Session {
             | Frame::StreamError { .. }
             | Frame::StreamCancel { .. }
             | Frame::StreamCredit { .. }
-            | Frame::StreamDone { .. }) => self.stream_frame(frame, now),
+            | Frame::StreamDone { .. }
+            | Frame::StreamMemory { .. }
+            | Frame::StreamShared { .. }) => self.stream_frame(frame, now),
             Frame::Register(id, _) if self.role == Role::Server => self.refuse_second(id, now),
             Frame::Register(..)
             | Frame::Registered(..)

@@ -128,7 +128,11 @@ impl Inner {
     fn welcome(self: &Arc<Self>, stream: Stream) {
         let credentials = stream.credentials();
         let in_allowed_group = policy::is_in_allowed_group(&self.options, &stream);
-        let session = Session::server(self.config.clone(), self.wall, now());
+        let poller = self.sink.poller();
+        let config = self
+            .config
+            .sharing(poller.is_some() && stream.shares_memory());
+        let session = Session::server(config, self.wall, now());
         let link = Link::new(session, stream);
         let conn = {
             let mut state = self.state();
@@ -160,7 +164,6 @@ impl Inner {
         let deliver = Box::new(move |link: &Arc<Link>, events: &mut Vec<Event>| {
             inner.on_events(conn, link, events);
         });
-        self.runtime
-            .spawn(driver::register(link, self.sink.poller(), deliver));
+        self.runtime.spawn(driver::register(link, poller, deliver));
     }
 }

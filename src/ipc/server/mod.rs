@@ -243,6 +243,11 @@ impl Server {
         Some((link, self.inner.runtime.clone()))
     }
 
+    /// Has the output of a link written with the next [`flush`](Self::flush).
+    pub fn flush_later(&self, link: Arc<Link>) {
+        self.inner.dirty().push(link);
+    }
+
     /// Writes what has been queued since the last call.
     pub fn flush(&self) {
         self.inner.flush_dirty();

@@ -143,8 +143,12 @@ pub(in crate::ipc::frame) fn encode<P: Payload>(frame: &Frame<P>, wall: u64, out
             let payload = serde_json::json!({ "streamId": id_text(id), "bytes": bytes });
             envelope.stream(STREAM_CREDIT, payload);
         }
-        // The JSON profile has no message credit: who is full stops reading.
-        Frame::Credit { .. } | Frame::Ignored => {
+        // The JSON profile has no message credit: who is full stops reading. Nor does it
+        // know of memory.
+        Frame::Credit { .. }
+        | Frame::StreamMemory { .. }
+        | Frame::StreamShared { .. }
+        | Frame::Ignored => {
             envelope.head(&Id::Number(0), "__ignored__", None);
             envelope.finish(None);
         }

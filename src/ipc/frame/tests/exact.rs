@@ -323,7 +323,7 @@ fn a_farewell_in_both_profiles() {
 
 #[test]
 fn what_may_be_skipped_in_both_profiles() {
-    binary(&Frame::Ignored, "00000001 18", &Frame::Ignored);
+    binary(&Frame::Ignored, "00000001 1a", &Frame::Ignored);
     json(
         &Frame::Ignored,
         r#"{"id":"0","type":"__ignored__",$TIME}"#,

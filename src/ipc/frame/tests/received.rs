@@ -60,7 +60,9 @@ pub(super) fn received(frame: Frame, profile: Profile) -> Frame {
             topic,
         },
         Frame::Ping(id) => Frame::Ping(as_text(id)),
-        Frame::Credit { .. } => Frame::Ignored,
+        Frame::Credit { .. } | Frame::StreamMemory { .. } | Frame::StreamShared { .. } => {
+            Frame::Ignored
+        }
         Frame::StreamOpen { id, name, body } => Frame::StreamOpen {
             id: as_text(id),
             name,

@@ -108,6 +108,8 @@ fn streams() -> impl Strategy<Value = Frame> {
         (numbers(), failures()).prop_map(|(id, failure)| Frame::StreamCancel { id, failure }),
         (numbers(), any::<u64>()).prop_map(|(id, bytes)| Frame::StreamCredit { id, bytes }),
         numbers().prop_map(|id| Frame::StreamDone { id }),
+        numbers().prop_map(|id| Frame::StreamMemory { id }),
+        (numbers(), 1..=u64::MAX).prop_map(|(id, count)| Frame::StreamShared { id, count }),
     ]
 }
 

@@ -26,6 +26,14 @@ fn exact(make: impl Fn(Id) -> Frame, binary: &str, kind: &str, payload: &str) {
     );
 }
 
+/// The same of a frame that JSON does not have.
+fn binary_only(frame: &Frame, binary: &str) {
+    assert_eq!(encoded(frame, Profile::Binary), hex(binary), "{frame:?}");
+    assert_eq!(shown(&decoded(&hex(binary)).unwrap()), shown(frame));
+    let skipped = decoded(&encoded(frame, Profile::Json)).unwrap();
+    assert_eq!(shown(&skipped), "Ignored");
+}
+
 fn open(id: Id, body: Body) -> Frame {
     Frame::StreamOpen {
         id,
@@ -116,6 +124,29 @@ fn end_and_done_in_both_profiles() {
         "__stream_done__",
         payload,
     );
+}
+
+#[test]
+fn memory_in_the_binary_profile() {
+    let memory = Frame::StreamMemory { id: number() };
+    binary_only(&memory, "00000003 18 ac02");
+    let shared = |count| Frame::StreamShared {
+        id: number(),
+        count,
+    };
+    binary_only(&shared(65_536), "00000006 19 ac02 808004");
+    binary_only(&shared(u64::MAX), "0000000d 19 ac02 ffffffffffffffffff01");
+    for broken in [
+        "18",
+        "18 01 01",
+        "19 01",
+        "19 01 00",
+        "19 01 01 01",
+        "19 01 ffffffffffffffffff02",
+    ] {
+        let error = decoded_body(hex(broken)).unwrap_err();
+        assert_eq!(error.reason(), CloseReason::ProtocolError, "{broken}");
+    }
 }
 
 #[test]

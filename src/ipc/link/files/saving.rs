@@ -149,7 +149,8 @@ impl Core {
             Read::Outside(_) => saving.full.pop_front().map(Parcel::Pipe),
             Read::End => return Next::Finish(writer),
             Read::Gone => return Next::Close(writer),
-            Read::Nothing => None,
+            // An outlet has no memory.
+            Read::Nothing | Read::Shared(_) => None,
         };
         match parcel {
             Some(parcel) => Next::Write(writer, parcel),

@@ -66,6 +66,7 @@ impl Session {
         self.phase = Phase::Closed(reason);
         self.outbox.forget_held();
         self.streams = Streams::default();
+        self.memory.close();
         for (id, pending) in self.requests.drain() {
             let mut error = reason.to_error(pending.sent);
             if self.role == Role::Server && reason.is_servers() {

@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use super::{Phase, Proof, Session};
 use crate::ipc::close::CloseReason;
-use crate::ipc::frame::{Frame, Id, Profile, Protocol, Refusal, Welcome, FEATURE_BINARY, VERSION};
+use crate::ipc::frame::{
+    Frame, Id, Profile, Protocol, Refusal, Welcome, FEATURE_BINARY, FEATURE_MEMORY, VERSION,
+};
 use crate::ipc::options::SessionConfig;
 use crate::ipc::proto::heartbeat::Heartbeat;
 
@@ -53,8 +55,10 @@ impl Session {
         self.peer_max = peers.max(LEAST_MAX).min(self.peer_max);
         self.peer_clone_version = peer.clone_version;
         self.peer_stream_window = peer.stream_window;
-        if !self.config.json_only && peer.features.iter().any(|name| name == FEATURE_BINARY) {
+        let can = |feature| peer.features.iter().any(|name| name == feature);
+        if !self.config.json_only && can(FEATURE_BINARY) {
             self.profile = Profile::Binary;
+            self.memory.allowed = self.config.memory && can(FEATURE_MEMORY);
             self.credit
                 .set_peer_window(peer.window_messages.into(), peer.window_bytes.into());
         }
@@ -66,13 +70,13 @@ const LEAST_MAX: usize = 1024;
 
 pub(super) fn own_protocol(config: &SessionConfig) -> Protocol {
     let limits = &config.limits;
+    let features = [(FEATURE_BINARY, true), (FEATURE_MEMORY, config.memory)];
+    let offered = features
+        .into_iter()
+        .filter(|(_, can)| *can && !config.json_only);
     Protocol {
         version: VERSION,
-        features: if config.json_only {
-            Vec::new()
-        } else {
-            vec![FEATURE_BINARY.to_owned()]
-        },
+        features: offered.map(|(name, _)| name.to_owned()).collect(),
         max_message_size: limits.max_message_size as u64,
         window_messages: limits.window_messages,
         window_bytes: limits.window_bytes,

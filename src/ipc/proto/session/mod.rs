@@ -20,7 +20,7 @@ use super::event::Event;
 use super::heartbeat::Heartbeat;
 use super::outbox::Outbox;
 use super::requests::{IdHasher, Requests};
-use super::streams::{Rest, Streams};
+use super::streams::{Memory, Rest, Streams};
 use crate::ipc::close::CloseReason;
 use crate::ipc::frame::{Decoder, Frame, Id, Profile, Registration, STREAM_WINDOW};
 use crate::ipc::options::SessionConfig;
@@ -106,6 +106,8 @@ pub struct Session {
     pub(super) next_incoming: u32,
     pub(super) credit: Credit,
     pub(super) streams: Streams,
+    /// What there is to do about memory for streams.
+    pub(super) memory: Memory,
     /// The chunk that is coming, where the owner may take it off the socket.
     pub(super) rest: Option<Rest>,
     /// Bytes to read next, where more would be of a chunk that the owner takes.
@@ -175,6 +177,7 @@ impl Session {
             next_incoming: 0,
             credit: Credit::new(limits),
             streams: Streams::default(),
+            memory: Memory::default(),
             rest: None,
             next_read: usize::MAX,
             heartbeat: Heartbeat::new(config.heartbeat.clone(), now),

@@ -79,6 +79,7 @@ impl Session {
         self.took_of_chunk(count, now);
         let grant = self.streams.incoming.passed(number, count);
         self.grant_stream(grant, now);
+        self.look_for_memory(number);
     }
 
     /// Whether the bytes that come next are to stay where they are, because their

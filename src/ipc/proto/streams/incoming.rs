@@ -15,6 +15,11 @@ use crate::ipc::proto::requests::IdHasher;
 const SMALL: usize = 16 * 1024;
 /// So much of them at most: as long as a chunk of the usual size.
 const JOINED: usize = 64 * 1024;
+/// The same of pieces that lie in memory.
+const JOINED_SHARED: usize = 64 * 1024;
+/// Windows of streams for which there may be memory: with less it is no faster, and more
+/// is too much to keep.
+pub(super) const WINDOWS: std::ops::RangeInclusive<u32> = 128 * 1024..=8 * 1024 * 1024;
 
 /// Bytes that are worth a frame, which wakes the sender: two chunks of the usual size.
 /// Half as many cost it an eighth more time, on one machine.
@@ -45,6 +50,19 @@ struct In {
     direct: bool,
     /// Bytes were left on the socket for it, and it has not come since.
     left: bool,
+    /// Memory for its bytes.
+    memory: Offer,
+}
+
+/// Whether the sender of a stream has been offered memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Offer {
+    /// Not yet: it is worth its cost only for a long stream.
+    NotYet,
+    /// The owner has been asked for some.
+    Asked,
+    /// It has been, so its bytes may come there.
+    Made,
 }
 
 /// What reading finds.
@@ -54,6 +72,9 @@ pub enum Read {
     Data(Bytes),
     /// So many that the owner has taken off the socket itself.
     Outside(usize),
+    /// So many that lie in the stream's memory. They stay the next until
+    /// [`took_shared`](crate::ipc::proto::Session::took_shared).
+    Shared(usize),
     /// Nothing now; an event tells when there is.
     Nothing,
     /// The end: all was read.
@@ -113,6 +134,7 @@ impl Incoming {
             outlet: false,
             direct: false,
             left: false,
+            memory: Offer::NotYet,
         };
         self.streams.insert(number, stream);
         Some(number)
@@ -200,8 +222,12 @@ impl Incoming {
         let Some(stream) = self.streams.get_mut(&number).filter(|it| !it.failed) else {
             return Read::Gone;
         };
+        if let Some(Piece::Shared(count)) = stream.pieces.front() {
+            return Read::Shared(*count);
+        }
         match stream.pieces.pop_front() {
             Some(Piece::Bytes(bytes)) => return Read::Data(bytes),
+            Some(Piece::Shared(count)) => return Read::Shared(count),
             Some(Piece::Outside(count)) => return Read::Outside(count),
             None => {}
         }
@@ -229,6 +255,10 @@ impl Incoming {
     /// least `window`. The new limit, if it is worth a frame.
     pub(super) fn open_outlet(&mut self, number: u32, window: u32) -> Option<(Id, u64)> {
         let stream = self.streams.get_mut(&number).filter(|it| !it.failed)?;
+        // What lies in memory was meant for a reader, and an outlet has another window.
+        if stream.memory != Offer::NotYet {
+            return None;
+        }
         self.takers += usize::from(!stream.is_taken());
         stream.outlet = true;
         stream.window = stream.window.max(window);
@@ -321,6 +351,80 @@ impl Incoming {
         })
     }
 
+    /// The sender has put bytes where the stream's memory is: how many, and the number of
+    /// a stream whose owner has to be told.
+    pub(super) fn shared(&mut self, wire: &Id, count: u64) -> Result<(usize, Option<u32>), Broken> {
+        let Some((number, stream)) = self.get(wire) else {
+            return Ok((0, None));
+        };
+        if stream.memory != Offer::Made {
+            return Err(Broken("bytes in memory that was not offered"));
+        }
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        stream.check(count)?;
+        stream.received += count as u64;
+        stream.push_shared(count);
+        Ok((count, stream.tell().then_some(number)))
+    }
+
+    /// Where in the stream the next bytes begin, and how many, if they lie in memory.
+    pub(super) fn next_shared(&self, number: u32) -> Option<(u64, usize)> {
+        let stream = self.streams.get(&number).filter(|it| !it.failed)?;
+        match stream.pieces.front()? {
+            Piece::Shared(count) => Some((stream.read, *count)),
+            _ => None,
+        }
+    }
+
+    /// The reader has copied so many of them; the new limit, if it is worth a frame.
+    pub(super) fn took_shared(&mut self, number: u32, count: usize) -> Option<(Id, u64)> {
+        let stream = self.streams.get_mut(&number)?;
+        let Some(Piece::Shared(left)) = stream.pieces.front_mut() else {
+            return None;
+        };
+        *left = left.saturating_sub(count);
+        if *left == 0 {
+            stream.pieces.pop_front();
+        }
+        self.consumed(number, count)
+    }
+
+    /// Whether a stream is one of those whose sender should have memory; asked once for
+    /// each. Its reader has shown that the stream is long and that it keeps up.
+    pub(super) fn should_offer(&mut self, number: u32) -> bool {
+        let Some(stream) = self.streams.get_mut(&number) else {
+            return false;
+        };
+        let long = stream.read >= u64::from(stream.window) && WINDOWS.contains(&stream.window);
+        let ask = long
+            && stream.memory == Offer::NotYet
+            && !(stream.outlet || stream.ended || stream.failed);
+        if ask {
+            stream.memory = Offer::Asked;
+        }
+        ask
+    }
+
+    /// The id and the window of a stream that is to be offered memory, if it still is.
+    pub(super) fn wants_memory(&self, number: u32) -> Option<(Id, u32)> {
+        let stream = self.streams.get(&number)?;
+        let wants = stream.memory == Offer::Asked && !stream.ended && !stream.failed;
+        wants.then(|| (stream.wire.clone(), stream.window))
+    }
+
+    /// The sender of a stream is offered memory.
+    pub(super) fn offered(&mut self, number: u32) {
+        if let Some(stream) = self.streams.get_mut(&number) {
+            stream.memory = Offer::Made;
+        }
+    }
+
+    /// Whether bytes of a stream may lie in memory.
+    pub(super) fn has_memory(&self, number: u32) -> bool {
+        let stream = self.streams.get(&number);
+        stream.is_some_and(|it| it.memory == Offer::Made && !it.failed)
+    }
+
     /// Forgets a stream; its id, unless the peer has given it up.
     pub(super) fn remove(&mut self, number: u32) -> Option<Id> {
         let stream = self.streams.remove(&number)?;
@@ -364,7 +468,7 @@ impl In {
         if self.ended {
             return Err(Broken("bytes after the end of a stream"));
         }
-        if self.received + count as u64 > self.granted {
+        if count as u64 > self.granted.saturating_sub(self.received) {
             return Err(Broken("more bytes of a stream than were granted"));
         }
         Ok(())
@@ -373,6 +477,16 @@ impl In {
     fn push(&mut self, piece: Piece) {
         self.end_tail();
         self.pieces.push_back(piece);
+    }
+
+    /// Adds bytes that lie in memory, to those before them as long as one read takes both.
+    fn push_shared(&mut self, count: usize) {
+        match self.pieces.back_mut() {
+            Some(Piece::Shared(last)) if self.tail.is_empty() && *last + count <= JOINED_SHARED => {
+                *last += count;
+            }
+            _ => self.push(Piece::Shared(count)),
+        }
     }
 
     /// What comes next is not joined to the small pieces that are here.

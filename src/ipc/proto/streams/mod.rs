@@ -13,6 +13,7 @@
 
 mod direct;
 mod incoming;
+mod memory;
 mod outgoing;
 mod outside;
 mod receive;
@@ -21,9 +22,11 @@ mod send;
 
 pub use direct::LEAST_DIRECT;
 pub use incoming::Read;
+pub use memory::Due;
 
 use bytes::Bytes;
 
+pub(super) use memory::Memory;
 pub(super) use outside::Rest;
 
 use incoming::Incoming;
@@ -38,13 +41,15 @@ enum Piece {
     /// The owner has so many somewhere else, such as in a pipe of the kernel. Here
     /// they are only counted.
     Outside(usize),
+    /// So many lie in the stream's memory. They begin where all before them end.
+    Shared(usize),
 }
 
 impl Piece {
     fn len(&self) -> usize {
         match self {
             Piece::Bytes(bytes) => bytes.len(),
-            Piece::Outside(count) => *count,
+            Piece::Outside(count) | Piece::Shared(count) => *count,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::hash::BuildHasherDefault;
 
 use bytes::{Buf, Bytes};
 
-use super::Piece;
+use super::{Piece, LEAST_DIRECT};
 use crate::ipc::frame::Id;
 use crate::ipc::proto::requests::IdHasher;
 
@@ -33,6 +33,8 @@ struct Out {
     scheduled: bool,
     /// It is among those whose source waits to pass.
     parked: bool,
+    /// Its bytes may pass through memory.
+    memory: bool,
 }
 
 impl Out {
@@ -56,6 +58,8 @@ pub(super) enum Turn {
     Data {
         number: u32,
         data: Bytes,
+        /// Where in the stream they begin, if they are to go into its memory.
+        shared: Option<u64>,
         /// The stream whose source may go on.
         room: Option<u32>,
     },
@@ -109,6 +113,7 @@ impl Outgoing {
             waiting: false,
             scheduled: false,
             parked: false,
+            memory: false,
         };
         self.streams.insert(number, out);
     }
@@ -214,6 +219,23 @@ impl Outgoing {
         Some(count)
     }
 
+    /// The same for bytes that pass through memory; with where in the stream they begin.
+    pub(super) fn share(&mut self, number: u32, most: usize) -> Option<(u64, usize)> {
+        let out = self.streams.get(&number).filter(|out| out.memory)?;
+        let at = out.sent;
+        self.pass(number, most).map(|count| (at, count))
+    }
+
+    /// There is memory for a stream from now on; false if there is no such stream.
+    pub(super) fn use_memory(&mut self, number: u32) -> bool {
+        let out = self.streams.get_mut(&number);
+        out.map(|out| out.memory = true).is_some()
+    }
+
+    pub(super) fn has_memory(&self, number: u32) -> bool {
+        self.streams.get(&number).is_some_and(|out| out.memory)
+    }
+
     /// Whether the receiver of a stream takes more.
     pub(super) fn has_credit(&self, number: u32) -> bool {
         self.streams.get(&number).is_some_and(|it| it.credit() > 0)
@@ -272,7 +294,7 @@ impl Outgoing {
                     bytes.advance(size);
                     Some(data)
                 }
-                Piece::Outside(count) => {
+                Piece::Outside(count) | Piece::Shared(count) => {
                     *count -= size;
                     None
                 }
@@ -282,12 +304,18 @@ impl Outgoing {
             }
             out.queued -= size;
             self.queued -= size;
+            let shared = (out.memory && size >= LEAST_DIRECT).then_some(out.sent);
             out.sent += size as u64;
             let room = out.waiting && out.queued <= HIGH_WATER / 2;
             out.waiting &= !room;
             let room = room.then_some(number);
             let turn = match data {
-                Some(data) => Turn::Data { number, data, room },
+                Some(data) => Turn::Data {
+                    number,
+                    data,
+                    shared,
+                    room,
+                },
                 None => Turn::Outside {
                     number,
                     count: size,

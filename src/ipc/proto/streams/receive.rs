@@ -58,6 +58,8 @@ impl Session {
                 self.streams.outgoing.raise(&id, bytes);
                 self.send_streams(now);
             }
+            Frame::StreamMemory { id } => self.memory_offered(&id),
+            Frame::StreamShared { id, count } => self.shared_came(&id, count, now),
             _ => {}
         }
     }

@@ -94,6 +94,7 @@ impl Session {
     pub fn read_stream(&mut self, number: u32, now: Instant) -> Read {
         let (read, grant) = self.streams.incoming.read(number);
         self.grant_stream(grant, now);
+        self.look_for_memory(number);
         read
     }
 
@@ -147,9 +148,19 @@ impl Session {
         while self.has_room_for_chunk() {
             match self.streams.outgoing.next(max) {
                 None => break,
-                Some(Turn::Data { number, data, room }) => {
-                    let id = Id::Number(number);
-                    self.control(&Frame::StreamData { id, data }, now);
+                Some(Turn::Data {
+                    number,
+                    data,
+                    shared,
+                    room,
+                }) => {
+                    match shared {
+                        Some(at) => self.put_later(number, at, data, now),
+                        None => {
+                            let id = Id::Number(number);
+                            self.control(&Frame::StreamData { id, data }, now);
+                        }
+                    }
                     self.tell_source(room);
                 }
                 Some(Turn::Outside {

@@ -4,6 +4,7 @@ mod credit;
 mod direct;
 mod ends;
 mod limits;
+mod memory;
 mod outside;
 mod turns;
 

@@ -188,7 +188,7 @@ impl Streams {
                 self.moved += usize::from(!std::mem::replace(&mut life.read_all, true));
             }
             Read::Gone => assert!(life.failed, "gone without a word"),
-            Read::Outside(_) => panic!("nobody took any outside"),
+            Read::Outside(_) | Read::Shared(_) => panic!("nobody took any outside"),
         }
     }
 
