@@ -21,6 +21,8 @@ const FIELDS = {
   STREAM_CANCEL: [0x15, { id: 'varint', message: 'text', name: 'text', code: 'text' }],
   STREAM_CREDIT: [0x16, { id: 'varint', bytes: 'varint' }],
   STREAM_DONE: [0x17, { id: 'varint' }],
+  STREAM_MEMORY: [0x18, { id: 'varint' }],
+  STREAM_SHARED: [0x19, { id: 'varint', count: 'varint' }],
 };
 
 const HAS_HEADERS = 0x08;

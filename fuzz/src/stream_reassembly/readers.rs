@@ -42,6 +42,7 @@ impl Table {
                 assert_eq!(piece, Some((true, count as u64)));
                 it.taken += count as u64;
             }
+            Read::Shared(_) => panic!("no memory was offered"),
             Read::Nothing => {
                 assert!(it.taken == it.came && !it.ended && !it.failed);
                 it.waiting = true;

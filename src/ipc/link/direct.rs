@@ -140,9 +140,10 @@ impl Core {
         let Some(Stream::Released(socket)) = self.stream.as_deref() else {
             return 0;
         };
-        // The head of the next chunk may stand behind the end of this one.
+        // The head of the next chunk may stand behind the end of this one, or a frame with
+        // which a descriptor comes.
         let mut head = [0; HEAD_ROOM];
-        let behind = if buffer.len() == left {
+        let behind = if buffer.len() == left && !self.session.takes_memory() {
             self.session.next_head().min(HEAD_ROOM)
         } else {
             0
@@ -152,13 +153,7 @@ impl Core {
             return 0;
         };
         // An error, or the end, is found again where everything is read.
-        let read = if self.session.takes_memory() && !head.is_empty() {
-            // Descriptors may come with what is behind.
-            socket.try_read(buffer)
-        } else {
-            socket.try_read_both(buffer, head)
-        };
-        let count = read.unwrap_or(0);
+        let count = socket.try_read_both(buffer, head).unwrap_or(0);
         let own = count.min(room);
         if own > 0 {
             self.session.took_directly(number, own, now());

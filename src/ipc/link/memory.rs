@@ -36,10 +36,10 @@ impl Memory {
 
     /// Writes output, with the descriptor that belongs to it.
     pub(super) fn write_to(&mut self, stream: &Stream, bytes: &[u8]) -> io::Result<usize> {
-        let (Some(file), Stream::Released(socket)) = (&self.leaving, stream) else {
+        let Some(file) = &self.leaving else {
             return stream.try_write(bytes);
         };
-        match socket.try_write_with(bytes, file) {
+        match stream.try_write_passing(bytes, file) {
             Err(error)
                 if matches!(
                     error.kind(),
@@ -62,11 +62,8 @@ impl Memory {
 
     /// Reads, and takes the descriptors that come with it.
     pub(super) fn read_from(&mut self, stream: &Stream, buffer: &mut [u8]) -> io::Result<usize> {
-        let Stream::Released(socket) = stream else {
-            return stream.try_read(buffer);
-        };
         let come = &mut self.come;
-        socket.try_read_with(buffer, |file| {
+        stream.try_read_passing(buffer, |file| {
             if come.len() < WAITING {
                 come.push_back(file);
             }

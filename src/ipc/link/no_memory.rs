@@ -8,7 +8,7 @@ use crate::ipc::proto::Sent;
 use crate::ipc::transport::Stream;
 
 #[derive(Debug, Default)]
-pub(super) struct Memory;
+pub(super) struct Memory {}
 
 impl Memory {
     pub(super) fn is_leaving(&self) -> bool {

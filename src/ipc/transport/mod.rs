@@ -2,6 +2,8 @@
 
 #[cfg(unix)]
 pub mod bind;
+#[cfg(target_os = "linux")]
+mod passing;
 #[cfg(windows)]
 mod pipe;
 #[cfg(unix)]
@@ -254,17 +256,7 @@ impl Stream {
         }
     }
 
-    /// Whether descriptors may pass between the peer and us, and memory with them. A peer
-    /// of another user could send one that takes its time to be closed.
-    #[cfg(target_os = "linux")]
-    pub(super) fn shares_memory(&self) -> bool {
-        let peer = self.credentials().uid;
-        let own = rustix::process::geteuid().as_raw();
-        let trusted = peer == Some(own) || peer == Some(0);
-        trusted && crate::sys::memory::is_sound()
-    }
-
-    /// Not on this system.
+    /// Whether descriptors may pass between the peer and us: not on this system.
     #[cfg(not(target_os = "linux"))]
     pub(super) fn shares_memory(&self) -> bool {
         false

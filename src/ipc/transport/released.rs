@@ -1,23 +1,9 @@
 //! A connected socket that tokio has let go: somebody else waits for it.
 
 use std::io::{self, IoSlice, IoSliceMut};
-#[cfg(target_os = "linux")]
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::net::{sendmsg, SendAncillaryBuffer};
-#[cfg(target_os = "linux")]
-use rustix::{
-    cmsg_space,
-    net::{recvmsg, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryMessage},
-};
-
-#[cfg(target_os = "linux")]
-use crate::ipc::faults;
-
-/// Descriptors that are taken with one read.
-#[cfg(target_os = "linux")]
-const MOST_FILES: usize = 4;
 
 /// A peer that is gone is an error, not a signal that ends the process. On Apple's
 /// systems it is an option of the socket, which std and tokio have set.
@@ -49,7 +35,7 @@ impl Released {
         })
     }
 
-    pub(in crate::ipc) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         Ok(rustix::io::read(&self.fd, buffer)?)
     }
 
@@ -60,42 +46,6 @@ impl Released {
     pub(super) fn try_write_both(&self, both: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut nothing = SendAncillaryBuffer::default();
         Ok(sendmsg(&self.fd, both, &mut nothing, NO_SIGNAL)?)
-    }
-
-    /// Writes, and sends a descriptor with the first of the bytes.
-    #[cfg(target_os = "linux")]
-    pub(in crate::ipc) fn try_write_with(&self, bytes: &[u8], file: &OwnedFd) -> io::Result<usize> {
-        let bytes = faults::shorten_write(bytes)?;
-        let mut room = [MaybeUninit::uninit(); cmsg_space!(ScmRights(1))];
-        let mut attached = SendAncillaryBuffer::new(&mut room);
-        let files = [file.as_fd()];
-        attached.push(SendAncillaryMessage::ScmRights(&files));
-        Ok(sendmsg(
-            &self.fd,
-            &[IoSlice::new(bytes)],
-            &mut attached,
-            NO_SIGNAL,
-        )?)
-    }
-
-    /// Reads, and takes the descriptors that come with the bytes.
-    #[cfg(target_os = "linux")]
-    pub(in crate::ipc) fn try_read_with(
-        &self,
-        buffer: &mut [u8],
-        mut take: impl FnMut(OwnedFd),
-    ) -> io::Result<usize> {
-        let buffer = faults::shorten_read(buffer)?;
-        let mut room = [MaybeUninit::uninit(); cmsg_space!(ScmRights(MOST_FILES))];
-        let mut attached = RecvAncillaryBuffer::new(&mut room);
-        let buffers = &mut [IoSliceMut::new(buffer)];
-        let read = recvmsg(&self.fd, buffers, &mut attached, RecvFlags::CMSG_CLOEXEC)?;
-        for message in attached.drain() {
-            if let RecvAncillaryMessage::ScmRights(files) = message {
-                files.for_each(&mut take);
-            }
-        }
-        Ok(read.bytes)
     }
 
     /// Bytes that can be read now.

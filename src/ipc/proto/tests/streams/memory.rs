@@ -233,10 +233,7 @@ fn nothing_is_put_over_what_was_not_read() {
     let mut shared = Shared::new();
     let data = pattern(2 * WINDOW);
     let mut put = 0;
-    loop {
-        let Some((count, go_on)) = shared.put(&data[put..]) else {
-            break;
-        };
+    while let Some((count, go_on)) = shared.put(&data[put..]) {
         put += count;
         shared.pair.carry(Role::Client);
         assert_eq!(go_on, put < WINDOW);
