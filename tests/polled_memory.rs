@@ -208,38 +208,61 @@ fn write_all(
     })
 }
 
+/// A stream of so many bytes in pieces of these lengths, from a client to a server.
+fn passes(total: usize, sizes: &'static [usize]) {
+    let mut it = started();
+    let one = connected(&mut it);
+    open_stream(&one, 1, STREAM);
+    let (conn, id) = opened(&mut it);
+    let writing = write_all(one, STREAM, total, sizes);
+    let mut got = Got::default();
+    read_until(&mut it, conn, id, &mut got, total / 2);
+    assert_eq!(mapped(), 2, "by both");
+    read_until(&mut it, conn, id, &mut got, usize::MAX);
+    assert_eq!((got.bytes, got.ended), (total, true));
+    // What is small goes through the socket, and what came before the memory.
+    let most = (total - 3 * WINDOW) * 4 / 5;
+    assert!(got.shared > most, "{} of {total}", got.shared);
+    let finish = |session: &mut Session, now| session.finish_stream(id, now);
+    it.server.with(conn, finish).unwrap();
+    it.server.flush();
+    let mut one = writing.join().unwrap();
+    one.told.until("end", |_, notice| {
+        matches!(notice, Notice::Event(Event::StreamDone { .. })).then_some(())
+    });
+    until("unmapped", || (mapped(), open()) == (0, 0));
+}
+
 #[test]
 fn a_long_stream_passes_through_memory_in_order() {
     let _alone = alone();
     let total = 60 * WINDOW + 12_345;
-    for sizes in [
-        &[64 * 1024][..],
-        &[64 * 1024, 36 * 1024],
-        &[16 * 1024, 50_001, 300, 65_535],
-    ] {
-        let mut it = started();
-        let one = connected(&mut it);
-        open_stream(&one, 1, STREAM);
-        let (conn, id) = opened(&mut it);
-        let writing = write_all(one, STREAM, total, sizes);
-        let mut got = Got::default();
-        read_until(&mut it, conn, id, &mut got, 20 * WINDOW);
-        assert_eq!(mapped(), 2, "by both");
-        read_until(&mut it, conn, id, &mut got, usize::MAX);
-        assert_eq!((got.bytes, got.ended), (total, true));
-        // What is small goes through the socket.
-        assert!(got.shared > total * 4 / 5, "{} of {total}", got.shared);
-        let finish = |session: &mut Session, now| {
-            session.finish_stream(id, now);
-        };
-        it.server.with(conn, finish).unwrap();
-        it.server.flush();
-        let mut one = writing.join().unwrap();
-        one.told.until("end", |_, notice| {
-            matches!(notice, Notice::Event(Event::StreamDone { .. })).then_some(())
-        });
-        until("unmapped", || (mapped(), open()) == (0, 0));
-    }
+    passes(total, &[64 * 1024]);
+    passes(total, &[64 * 1024, 36 * 1024]);
+    passes(total, &[16 * 1024, 50_001, 300, 65_535]);
+}
+
+#[cfg(feature = "faults")]
+#[test]
+fn reads_and_writes_of_a_few_bytes_do_no_harm() {
+    use smartipc_native::ipc::faults;
+    let _alone = alone();
+    faults::set(Some(faults::Plan {
+        short_reads: 900,
+        short_writes: 900,
+        block_every: 5,
+        seed: 7,
+        ..faults::Plan::default()
+    }));
+    passes(12 * WINDOW + 345, &[64 * 1024, 50_001]);
+    faults::set(Some(faults::Plan {
+        short_reads: 3,
+        short_writes: 3,
+        seed: 8,
+        ..faults::Plan::default()
+    }));
+    passes(8 * WINDOW + 345, &[64 * 1024, 50_001]);
+    faults::set(None);
 }
 
 #[test]

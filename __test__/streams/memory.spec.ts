@@ -12,14 +12,20 @@ const ONE = { mapped: 1, resident: [WINDOW / KIB], open: 0 };
 
 const over = hasProc ? test : test.skip;
 
-/** Two processes whose stream has come to its middle. */
-async function halfway(t: any, sender: string, address: object) {
-  const receiver = sender === 'client' ? 'server' : 'client';
+/** A server and a client that are connected, each a process. */
+async function start(t: any, address: object, roles: (role: string) => object) {
   const ends: any = {};
   for (const role of ['server', 'client']) {
-    ends[role] = startChild(t, 'memory-end', { address, role, sends: role === sender, size: SIZE }, { channel: true });
+    ends[role] = startChild(t, 'memory-end', { address, role, size: SIZE, ...roles(role) }, { channel: true });
     await ends[role].report('ready');
   }
+  return ends;
+}
+
+/** Two processes whose stream has come to its middle. */
+async function halfway(t: any, sender: string, address: object) {
+  const ends = await start(t, address, (role) => ({ sends: role === sender, receives: role !== sender }));
+  const receiver = sender === 'client' ? 'server' : 'client';
   await ends[receiver].report('half');
   return { from: ends[sender], to: ends[receiver] };
 }
@@ -32,10 +38,10 @@ async function look(end: any) {
 }
 
 /** Whether both have what they should have, which depends on the driver. */
-async function shares(t: any, ends: any[]) {
+async function shares(t: any, ends: any[], expected = ONE) {
   for (const end of ends) {
     const { found, driver } = await look(end);
-    t.deepEqual(found, driver === 'loop' ? ONE : NOTHING);
+    t.deepEqual(found, driver === 'loop' ? expected : NOTHING);
   }
 }
 
@@ -62,6 +68,18 @@ for (const sender of ['client', 'server']) {
     });
   }
 }
+
+over('streams both ways at once have one each', async (t) => {
+  const { server, client } = await start(t, { socketPath: tempSocket(t) }, () => ({ sends: true, receives: true }));
+  for (const end of [server, client]) await end.report('half');
+  await shares(t, [server, client], { mapped: 2, resident: [WINDOW / KIB, WINDOW / KIB], open: 0 });
+  for (const end of [server, client]) end.process.send('go');
+  for (const [from, to] of [[server, client], [client, server]]) {
+    const { hash } = await from.report('sent');
+    t.deepEqual(await to.report('received'), { event: 'received', hash, bytes: SIZE });
+  }
+  for (const end of [server, client]) t.deepEqual((await look(end)).found, NOTHING);
+});
 
 over('streams over TCP have none', async (t) => {
   const { from, to } = await halfway(t, 'client', { host: '127.0.0.1', port: await freePort() });

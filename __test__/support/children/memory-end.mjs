@@ -1,16 +1,16 @@
-// One end of a stream between two processes: config { address, role, sends, size }. The receiver
-// stops in the middle. Hears `look`: what this process has mapped; `go`: the receiver goes on.
+// One end of a stream between two processes, or of one each way: config { address, role, sends,
+// receives, size }. Who receives stops in the middle. Hears `look`: what this process has mapped;
+// `go`: the receiver goes on.
 import { createHash } from 'crypto';
 import fs from 'fs';
 import { Readable } from 'stream';
 import { SmartIpc } from '@push.rocks/smartipc';
 import { config, describe, report } from './report.mjs';
 
-const { address, role, sends, size } = config;
+const { address, role, sends, receives, size } = config;
 const SIZES = [65536, 1, 50001, 16384, 100000, 300];
 const options = { id: 'memory', ...address };
 const end = role === 'server' ? SmartIpc.createServer(options) : SmartIpc.createClient({ ...options, clientOnly: true });
-const sha = createHash('sha256');
 let reading;
 
 /** Mappings of memory for streams, how much of it is there, and descriptors of it. */
@@ -30,7 +30,7 @@ function look() {
 }
 
 /** Pieces of odd lengths, each of them of bytes of its own. */
-function* pieces() {
+function* pieces(sha) {
   for (let at = 0, turn = 0; at < size; turn++) {
     const piece = Buffer.alloc(Math.min(SIZES[turn % SIZES.length], size - at));
     for (let index = 0; index < piece.length; index++) piece[index] = (at + index) * 31 + turn;
@@ -41,8 +41,9 @@ function* pieces() {
 }
 
 async function send(call) {
+  const sha = createHash('sha256');
   try {
-    await call(Readable.from(pieces(), { objectMode: true }));
+    await call(Readable.from(pieces(sha), { objectMode: true }));
     report('sent', { hash: sha.digest('hex') });
   } catch (error) {
     report('sent', { error: describe(error) });
@@ -50,6 +51,7 @@ async function send(call) {
 }
 
 function receive(readable) {
+  const sha = createHash('sha256');
   let bytes = 0;
   reading = readable;
   readable.on('data', (piece) => {
@@ -70,7 +72,7 @@ process.on('message', (what) => {
   else if (what === 'go') reading.resume();
   else process.exit();
 });
-if (!sends) end.on('stream', (_info, readable) => receive(readable));
+if (receives) end.on('stream', (_info, readable) => receive(readable));
 end.on('error', () => {});
 if (role === 'server') {
   if (sends) end.on('clientConnect', (id) => send((source) => end.sendStreamToClient(id, source)));
