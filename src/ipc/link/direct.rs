@@ -86,8 +86,8 @@ impl Core {
     }
 
     fn begin_chunk(&mut self, number: u32, length: usize) -> Option<usize> {
-        // A socket that has taken less than we had is full.
         self.put_shared();
+        // A socket that has taken less than we had is full.
         let free = !self.blocked && !self.memory.is_leaving();
         let plain = free && self.stream.as_ref().is_some_and(|it| !it.is_encrypted());
         plain
