@@ -4,7 +4,7 @@
 // can be written: they are held back and leave together, one system call a receiver for
 // all of them. Nothing is held for longer than writing took the last time, so that waiting
 // at most doubles what a receiver waits for anyway (the "ski rental" bound), and nothing
-// is held where the next turn brings no broadcast.
+// beyond the first turn that brings no broadcast.
 
 const { clock, mayHold, markDirtyAtLeisure } = require('./mailbox');
 

@@ -112,7 +112,11 @@ class Endpoint extends Outbound {
       }
       case R.SETTLED: {
         const call = this._ops.get(id);
-        if (call === undefined) return;
+        if (call === undefined) {
+          // A message that counted as accepted before it had to wait for a connection.
+          if (id === 0 && (heads[at + 4] & 0xff) !== 0) this._report(fromNative(jsonAt(at, heads, text, extras)));
+          return;
+        }
         this._ops.delete(id);
         if ((heads[at + 4] & 0xff) === 0) call.resolve();
         else call.reject(fromNative(jsonAt(at, heads, text, extras)));

@@ -18,7 +18,7 @@ use smartipc_native::ipc::options::{ClientOptions, Reconnect, ServerOptions};
 #[cfg(unix)]
 use smartipc_native::ipc::poller::Poller;
 use smartipc_native::ipc::proto::Event;
-use smartipc_native::ipc::{Address, Server};
+use smartipc_native::ipc::{Address, ErrorCode, Server};
 use support::{client, echo_server, server, tcp, text, unix, TestServer, PATIENCE};
 
 fn everywhere(scenario: impl Fn(Address)) {
@@ -153,7 +153,7 @@ fn what_was_accepted_and_finds_the_connection_lost_goes_with_the_next() {
         client.told.until("reconnecting", |_, notice| {
             matches!(notice, Notice::Reconnecting { .. }).then_some(())
         });
-        client.client.send_accepted(&mut accepted(0..3));
+        client.client.send_accepted(&mut accepted(0..3)).unwrap();
         let call: Call = Call::Message {
             name: Bytes::from_static(b"note"),
             body: Body::json("3"),
@@ -166,8 +166,8 @@ fn what_was_accepted_and_finds_the_connection_lost_goes_with_the_next() {
         let leave = client.op();
         client.client.disconnect(leave, 0);
         client.told.settled(leave).unwrap();
-        // Nobody is there to be told.
-        client.client.send_accepted(&mut accepted(4..6));
+        let lost = client.client.send_accepted(&mut accepted(4..6));
+        assert_eq!(lost.unwrap_err().code, ErrorCode::Disconnected);
         assert_eq!(client.client.stats().queued_bytes, 0);
     });
 }

@@ -408,6 +408,19 @@ fn bad_descriptors_are_closed_and_the_stream_goes_on_without() {
 }
 
 #[test]
+fn after_a_frame_without_its_descriptor_none_is_taken_for_another_stream() {
+    let _alone = alone();
+    let (mut it, conn, mut peer) = raw_receiver();
+    peer.send(&[0x18, 7]);
+    peer.roundtrip(&mut it, conn);
+    // It could belong to the frame before.
+    peer.send_with(&[0x18, 7], &[memory(WINDOW, seals())]);
+    peer.roundtrip(&mut it, conn);
+    assert_eq!((mapped(), open()), (0, 0));
+    assert_eq!(next_piece(&it, conn, &mut peer, 0)[0], 0x12, "inline");
+}
+
+#[test]
 fn too_many_descriptors_are_closed_at_once() {
     let _alone = alone();
     let (mut it, conn, mut peer) = raw_receiver();

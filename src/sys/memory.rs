@@ -2,32 +2,28 @@
 //!
 //! The other process may write there at any moment, so nothing here ever makes a
 //! reference to it: bytes are copied, between it and memory of our own. It can't take
-//! the memory away either: a file that is sealed against shrinking has all its pages,
-//! or the kernel makes those that are missing. Where the kernel might refuse that, as
-//! it does with `vm.overcommit_memory=2`, no memory is used.
+//! the memory away either: the file is sealed against shrinking, has all its pages when it
+//! is offered, and if the peer frees some the kernel makes them anew. Where the kernel
+//! might refuse that, as it does with `vm.overcommit_memory=2`, no memory is used.
 
 use std::ffi::c_void;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::{self, NonNull};
-use std::sync::OnceLock;
 
 use rustix::fs::{
-    fcntl_add_seals, fcntl_get_seals, fstat, fstatfs, ftruncate, memfd_create, MemfdFlags,
-    SealFlags,
+    fallocate, fcntl_add_seals, fcntl_get_seals, fstat, fstatfs, ftruncate, memfd_create,
+    FallocateFlags, MemfdFlags, SealFlags,
 };
 use rustix::mm::{mmap, munmap, MapFlags, ProtFlags};
 
 /// What `fstatfs` says of a file in memory with pages of the usual size.
 const TMPFS: u64 = 0x0102_1994;
 
-/// Whether the kernel always has pages for what was promised.
+/// Whether the kernel, as it is set now, has pages for what was promised.
 pub(crate) fn is_sound() -> bool {
-    static SOUND: OnceLock<bool> = OnceLock::new();
-    *SOUND.get_or_init(|| {
-        let mode = std::fs::read_to_string("/proc/sys/vm/overcommit_memory");
-        mode.is_ok_and(|mode| matches!(mode.trim(), "0" | "1"))
-    })
+    let mode = std::fs::read_to_string("/proc/sys/vm/overcommit_memory");
+    mode.is_ok_and(|mode| matches!(mode.trim(), "0" | "1"))
 }
 
 /// A mapping of a whole file. Offsets are those of a longer sequence of bytes, of which
@@ -85,6 +81,8 @@ impl ReadEnd {
         let file = memfd_create("smartipc-stream", flags | MemfdFlags::NOEXEC_SEAL)
             .or_else(|_| memfd_create("smartipc-stream", flags))?;
         ftruncate(&file, size as u64)?;
+        // If there is too little memory, that is an error here and nothing worse later.
+        fallocate(&file, FallocateFlags::empty(), 0, size as u64)?;
         fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
         let mapping = Mapping::new(&file, size, ProtFlags::READ)?;
         Ok((Self(mapping), file))

@@ -68,7 +68,11 @@ impl Callback for Messages {
             text: &text,
         };
         match &endpoint.handle {
-            Handle::Client(client) => client.send_accepted(&mut batch),
+            Handle::Client(client) => {
+                if let Err(error) = client.send_accepted(&mut batch) {
+                    return failure(args.env, &error);
+                }
+            }
             // What was accepted for a client that is gone now is lost with it.
             Handle::Server(server) => drop(server.with(conn, |session, now| {
                 session.send_accepted(&mut batch, now);

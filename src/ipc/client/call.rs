@@ -100,7 +100,13 @@ impl Client {
 
     /// Sends messages whose senders have been told already that they are accepted. Those
     /// that find the connection lost wait for the next one, if there is to be one.
-    pub fn send_accepted<P: Payload>(&self, messages: &mut impl Iterator<Item = (Bytes, Body<P>)>) {
+    ///
+    /// # Errors
+    /// Why the last of those that could not wait is lost.
+    pub fn send_accepted<P: Payload>(
+        &self,
+        messages: &mut impl Iterator<Item = (Bytes, Body<P>)>,
+    ) -> Result<(), Error> {
         let state = self.inner.state();
         if let (Phase::Up, Some(link)) = (state.phase, &state.link) {
             let full = link.add(now(), |session, now| {
@@ -112,10 +118,14 @@ impl Client {
             }
         }
         drop(state);
+        let mut result = Ok(());
         for (name, body) in messages {
             // Nobody waits for number 0.
-            let _ = self.call(0, Call::Message { name, body });
+            if let Err(error) = self.call(0, Call::Message { name, body }) {
+                result = Err(error);
+            }
         }
+        result
     }
 
     /// Whether so much can be accepted on connection number `conn`: see

@@ -159,6 +159,8 @@ impl Core {
             // Both may run on one CPU, and the peer has to get there to read.
             std::thread::yield_now();
             self.read();
+            // What JavaScript does after this is no reason to read more slowly.
+            self.dealing = None;
             self.write(now());
         }
     }

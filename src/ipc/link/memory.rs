@@ -26,6 +26,9 @@ pub(super) struct Memory {
     leaving: Option<OwnedFd>,
     /// What has come, in order.
     come: VecDeque<OwnedFd>,
+    /// A frame has left, or has come, without its descriptor: from then on those that
+    /// come could be taken for another's, so no more are sent or taken.
+    broken: bool,
 }
 
 impl Memory {
@@ -51,6 +54,7 @@ impl Memory {
             // Too many are on their way: without one the peer takes no notice of the offer.
             Err(_) => {
                 self.leaving = None;
+                self.broken = true;
                 stream.try_write(bytes)
             }
             written => {
@@ -84,6 +88,7 @@ impl Memory {
         self.put(session);
         for number in session.take_offers() {
             let (file, size) = (self.come.pop_front(), session.memory_size());
+            self.broken |= file.is_none();
             let (Some(number), Some(file), Some(size)) = (number, file, size) else {
                 continue;
             };
@@ -96,7 +101,7 @@ impl Memory {
                 }
             }
         }
-        if !session.takes_memory() {
+        if self.broken || !session.takes_memory() {
             self.come.clear();
         }
         if session.is_closed() {
@@ -127,7 +132,11 @@ impl Core {
         let Some((number, size)) = self.session.next_offer() else {
             return;
         };
-        let made = ReadEnd::create(size);
+        let made = if self.memory.broken {
+            Err(io::ErrorKind::Unsupported.into())
+        } else {
+            ReadEnd::create(size)
+        };
         self.session.offer_memory(made.is_ok(), now);
         if let Ok((end, file)) = made {
             self.memory.read.insert(number, end);

@@ -17,6 +17,11 @@ const SMALL: usize = 16 * 1024;
 const JOINED: usize = 64 * 1024;
 /// The same of pieces that lie in memory.
 const JOINED_SHARED: usize = 64 * 1024;
+/// Pieces that may wait, for each `SMALL` bytes of the window, and beside them. In turns, bytes
+/// that come in frames and in memory are not joined, and what keeps account of each has
+/// a price. Our own side never comes near this.
+const MOST_PIECES: usize = 4;
+const FREE_PIECES: usize = 64;
 /// Windows of streams for which there may be memory: with less it is no faster, and more
 /// is too much to keep.
 pub(super) const WINDOWS: std::ops::RangeInclusive<u32> = 128 * 1024..=8 * 1024 * 1024;
@@ -183,6 +188,7 @@ impl Incoming {
         } else {
             stream.push(Piece::Bytes(data.clone()));
         }
+        stream.check_pieces()?;
         Ok(stream.tell().then_some(number))
     }
 
@@ -364,6 +370,7 @@ impl Incoming {
         stream.check(count)?;
         stream.received += count as u64;
         stream.push_shared(count);
+        stream.check_pieces()?;
         Ok((count, stream.tell().then_some(number)))
     }
 
@@ -470,6 +477,14 @@ impl In {
         }
         if count as u64 > self.granted.saturating_sub(self.received) {
             return Err(Broken("more bytes of a stream than were granted"));
+        }
+        Ok(())
+    }
+
+    fn check_pieces(&self) -> Result<(), Broken> {
+        let window = usize::try_from(self.window).unwrap_or(usize::MAX);
+        if self.pieces.len() > FREE_PIECES + window / SMALL * MOST_PIECES {
+            return Err(Broken("a stream in too many pieces"));
         }
         Ok(())
     }

@@ -454,6 +454,18 @@ fn more_bytes_in_memory_than_were_granted_break_the_rules() {
 }
 
 #[test]
+fn a_stream_in_too_many_pieces_breaks_the_rules() {
+    let mut shared = Shared::new();
+    // A byte in a frame and one in memory, in turns: none is joined to another.
+    let pair = [0, 0, 0, 3, 0x12, 7, 1, 0, 0, 0, 3, 0x19, 7, 1];
+    let most = 64 + 4 * WINDOW / (16 * KIB);
+    let events = shared.break_with(&pair.repeat(most / 2));
+    assert!(matches!(events[..], [Event::StreamReadable { .. }]));
+    let events = shared.break_with(&pair);
+    assert_eq!(closed(&events), CloseReason::ProtocolError);
+}
+
+#[test]
 fn offers_of_a_peer_without_the_feature_are_skipped() {
     let mut pair = Pair::open(Profile::Binary);
     pair.opened(Role::Client, 7);
