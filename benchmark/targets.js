@@ -4,6 +4,8 @@
 // `base` are `[row, peer, metric]`. `atMost` and `atLeast` bound figure / base; with no
 // `base` they bound the figure itself. `others: true` stands for the best of all other peers.
 
+const { ratio } = require('./report/summary.js');
+
 const us = 'smartipc';
 const targets = [
   { what: 'round trip p50, one core', figure: ['roundtrip-one', us, 'p50'], base: 'plain', atMost: 0.75 },
@@ -56,22 +58,22 @@ function needed(rows) {
 function judge(summary) {
   return targets.map((target) => {
     const [row, peer, metric] = target.figure;
-    const figure = summary[row]?.[peer]?.metrics?.[metric]?.median;
+    const figure = summary[row]?.[peer]?.metrics?.[metric];
     const [base, than] = comparedWith(summary, target);
-    const value = target.base === undefined ? figure : figure / base;
+    const value = target.base === undefined ? figure?.median : ratio(figure, base);
     const met = target.atMost === undefined ? value >= target.atLeast : value <= target.atMost;
-    return { ...target, than, figureValue: figure, baseValue: base, value: Number.isFinite(value) ? value : undefined, met };
+    return { ...target, than, figureValue: figure?.median, baseValue: base?.median, value: Number.isFinite(value) ? value : undefined, met };
   });
 }
 
 function comparedWith(summary, target) {
   if (target.base === undefined) return [];
   const [row, peer, metric] = baseOf(target);
-  if (target.base !== 'the best other') return [summary[row]?.[peer]?.metrics?.[metric]?.median, target.base];
+  if (target.base !== 'the best other') return [summary[row]?.[peer]?.metrics?.[metric], target.base];
   const others = Object.entries(summary[row] ?? {})
     .filter(([name, entry]) => !name.startsWith(us) && entry.metrics?.[metric])
-    .map(([name, entry]) => [entry.metrics[metric].median, name]);
-  return others.sort(([a], [b]) => a - b)[0] ?? [];
+    .map(([name, entry]) => [entry.metrics[metric], name]);
+  return others.sort(([a], [b]) => a.median - b.median)[0] ?? [];
 }
 
 module.exports = { needed, judge };

@@ -42,17 +42,19 @@ test('a row or peer that does not exist is named', (t) => {
 });
 
 test('medians, ranges and ratios; a peer that failed in one round has no figures', (t) => {
-  const of = (peer, p50, rate) => ({ row: 'roundtrip-one', peer, result: { p50, rate } });
-  const measurements = [of('smartipc', 10, 8), of('smartipc', 30, 4), of('smartipc', 20, 2), of('plain', 40, 1)];
-  measurements.push(of('ws', 1, 1), { row: 'roundtrip-one', peer: 'ws', error: 'wrong answer\nat …' });
+  const of = (peer, round, p50, rate) => ({ row: 'roundtrip-one', peer, round, result: { p50, rate } });
+  // The machine is half as fast in the second round.
+  const measurements = [of('smartipc', 0, 10, 8), of('smartipc', 1, 30, 4), of('smartipc', 2, 20, 2)];
+  measurements.push(of('plain', 1, 60, 1), of('plain', 0, 20, 2), of('plain', 2, 30, 2));
+  measurements.push(of('ws', 0, 1, 1), { row: 'roundtrip-one', peer: 'ws', error: 'wrong answer\nat …' });
   const { smartipc, ws } = summarise(measurements, { 'roundtrip-one': ['smartipc', 'plain', 'ws'] })['roundtrip-one'];
-  t.deepEqual(smartipc.metrics.p50, { median: 20, min: 10, max: 30, times: 2 });
-  t.deepEqual(smartipc.metrics.rate, { median: 4, min: 2, max: 8, times: 4 });
+  t.deepEqual(smartipc.metrics.p50, { median: 20, min: 10, max: 30, rounds: [10, 30, 20], times: 2 });
+  t.deepEqual(smartipc.metrics.rate, { median: 4, min: 2, max: 8, rounds: [8, 4, 2], times: 4 });
   t.deepEqual(ws, { problem: 'failed: wrong answer' });
 });
 
 test('targets: met, missed, not measured; the best other is never ourselves', (t) => {
-  const entry = (p50) => ({ metrics: { p50: { median: p50 } } });
+  const entry = (p50) => ({ metrics: { p50: { median: p50, rounds: [p50] } } });
   const summary = { 'roundtrip-one': { smartipc: entry(20), 'smartipc busyPoll': entry(5), plain: entry(40), child_process: entry(18), zeromq: entry(15) } };
   const judged = judge(summary).filter(({ figure: [row] }) => row === 'roundtrip-one');
   t.deepEqual(judged.map(({ than, met }) => [than, met]), [['plain', true], ['child_process', false], ['zeromq', false]]);

@@ -14,7 +14,7 @@ function markdown(report) {
 
 const LEGEND = [
   'Medians of the rounds, lowest–highest in brackets. `×`: times as good as `plain` (as `net` with files',
-  'and streams): above 1 is faster, or less CPU time, or less memory. CPU is the user and',
+  'and streams) in the same round, median of the rounds: above 1 is faster, or less CPU time, or less memory. CPU is the user and',
   'system time of all threads of both processes per operation.',
 ].join('\n');
 

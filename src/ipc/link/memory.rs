@@ -87,8 +87,9 @@ impl Memory {
     fn attend(&mut self, session: &mut Session) {
         self.put(session);
         for number in session.take_offers() {
-            let (file, size) = (self.come.pop_front(), session.memory_size());
+            let file = self.come.pop_front().filter(|_| !self.broken);
             self.broken |= file.is_none();
+            let size = session.memory_size();
             let (Some(number), Some(file), Some(size)) = (number, file, size) else {
                 continue;
             };
