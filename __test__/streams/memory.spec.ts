@@ -3,12 +3,12 @@
 import test from 'ava';
 import { freePort, startChild, tempSocket } from '../support/helpers.cjs';
 import { hasProc } from '../support/children/measure.cjs';
-import { KIB, MIB, WINDOW } from '../support/streams.mjs';
+import { KIB, MEMORY, MIB } from '../support/streams.mjs';
 
 const SIZE = 8 * MIB + 4321;
 const NOTHING = { mapped: 0, resident: [], open: 0 };
 /** All of it is in use by the middle of the stream. */
-const ONE = { mapped: 1, resident: [WINDOW / KIB], open: 0 };
+const ONE = { mapped: 1, resident: [MEMORY / KIB], open: 0 };
 
 const over = hasProc ? test : test.skip;
 
@@ -72,7 +72,7 @@ for (const sender of ['client', 'server']) {
 over('streams both ways at once have one each', async (t) => {
   const { server, client } = await start(t, { socketPath: tempSocket(t) }, () => ({ sends: true, receives: true }));
   for (const end of [server, client]) await end.report('half');
-  await shares(t, [server, client], { mapped: 2, resident: [WINDOW / KIB, WINDOW / KIB], open: 0 });
+  await shares(t, [server, client], { mapped: 2, resident: [MEMORY / KIB, MEMORY / KIB], open: 0 });
   for (const end of [server, client]) end.process.send('go');
   for (const [from, to] of [[server, client], [client, server]]) {
     const { hash } = await from.report('sent');

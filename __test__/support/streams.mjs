@@ -9,6 +9,8 @@ export const KIB = 1024;
 export const MIB = 1024 * 1024;
 /** What may wait for the reader of one stream, at the receiver. */
 export const WINDOW = 256 * KIB;
+/** The memory that a long stream passes through, where both ends can: it becomes its window. */
+export const MEMORY = MIB;
 
 /**
  * A started server and a client connected to it.

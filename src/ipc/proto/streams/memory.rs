@@ -2,8 +2,9 @@
 //! the binary profile, and where both have named the feature.
 //!
 //! The byte with the offset `o` in its stream lies at `o` modulo the memory's size, which
-//! is the stream's window. A sender never has more than a window under way that was not
-//! read, so it can't overwrite what waits. Frames say how many bytes lie there; with
+//! follows from the stream's window and becomes its window once it is in use. A sender
+//! never has more than a window under way that was not read, so it can't overwrite what
+//! waits. Frames say how many bytes lie there; with
 //! them go order, turns, credit and limits, as for all bytes of streams.
 //!
 //! **In.** [`Session::next_offer`] says which stream deserves memory. The owner makes it,
@@ -19,7 +20,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::incoming::WINDOWS;
+use super::incoming::memory_for;
 use super::LEAST_DIRECT;
 use crate::ipc::frame::{Frame, Id};
 use crate::ipc::proto::session::Session;
@@ -69,8 +70,8 @@ impl Session {
     pub fn next_offer(&mut self) -> Option<(u32, usize)> {
         loop {
             let number = *self.memory.wanted.last()?;
-            if let Some((_, window)) = self.streams.incoming.wants_memory(number) {
-                return Some((number, window as usize));
+            if let Some((_, size)) = self.streams.incoming.wants_memory(number) {
+                return Some((number, size as usize));
             }
             self.memory.wanted.pop();
         }
@@ -112,8 +113,7 @@ impl Session {
 
     /// The size that memory for a stream of ours must have.
     pub fn memory_size(&self) -> Option<usize> {
-        let size = self.peer_stream_window;
-        WINDOWS.contains(&size).then_some(size as usize)
+        memory_for(self.peer_stream_window).map(|size| size as usize)
     }
 
     /// Bytes of a stream of ours may be put into memory from now on. False if the stream

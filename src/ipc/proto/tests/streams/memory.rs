@@ -256,6 +256,37 @@ fn nothing_is_put_over_what_was_not_read() {
 }
 
 #[test]
+fn the_usual_window_grows_to_the_memory_once_that_is_in_use() {
+    let (window, size) = (256 * KIB, 1024 * KIB);
+    let mut shared = Shared::with(window);
+    shared.read_a_window();
+    assert_eq!(shared.pair.server.next_offer(), Some((shared.id, size)));
+    shared.memory = vec![0; size];
+    shared.offer(true);
+    let data = pattern(3 * size);
+    let fill = |shared: &mut Shared, from: usize| {
+        let mut put = from;
+        while let Some((count, _)) = shared.put(&data[put..]) {
+            put += count;
+            shared.pair.carry(Role::Client);
+        }
+        put
+    };
+    let first = fill(&mut shared, 0);
+    assert_eq!(first, window, "nobody knows yet that it is taken");
+    shared.pair.shuttle();
+    let mut got = shared.get_all();
+    assert_eq!(got, data[..first]);
+    shared.pair.shuttle();
+    // All of it but for less than a grant, and nothing over what was not read.
+    let second = fill(&mut shared, first);
+    assert!((size - window + 1..=size).contains(&(second - first)));
+    shared.pair.shuttle();
+    got.extend(shared.get_all());
+    assert!(got == data[..second]);
+}
+
+#[test]
 fn what_has_waited_for_credit_is_put_there_too() {
     let mut shared = Shared::new();
     let data = pattern(2 * WINDOW);
