@@ -16,7 +16,7 @@ const { rows } = require('./rows.js');
 const targets = require('./targets.js');
 
 const USAGE = `npm run bench -- [options]
-  --targets         only what the table of targets needs, 21 short rounds
+  --targets         only what the table of targets needs, 11 short rounds
   --quick           everything once and short, two at a time: does it run at all?
   --rows ROW,...    rows, or how their names begin: ${Object.keys(rows).join(', ')}
   --peers PEER,...  of ${Object.keys(peers).join(', ')}
@@ -30,7 +30,7 @@ const USAGE = `npm run bench -- [options]
 const QUICK = { rounds: 1, seconds: 0.05, warmup: 0.02, atOnce: 2 };
 const FULL = { rounds: 3, seconds: 0.7, warmup: 0.3, atOnce: 1 };
 // Many short ones: a ratio is that of a round, and a round is short where the machine's speed changes.
-const TARGETS = { ...FULL, rounds: 21, seconds: 0.4 };
+const TARGETS = { ...FULL, rounds: 11, seconds: 0.4 };
 
 function options() {
   const { values } = parseArgs({

@@ -273,26 +273,29 @@ fn of_costly_messages_few_are_read_before_others_have_their_turn() {
         };
         server.let_in(conn);
         client.told.settled(connect).unwrap();
-        for _ in 0..MESSAGES {
-            let op = client.op();
-            let body = Body::json("1".repeat(MESSAGE));
-            let name = Bytes::from_static(b"dear");
-            client
-                .client
-                .call(op, Call::Message { name, body })
-                .unwrap();
-        }
-        client.client.flush();
-        let mut batches = Vec::new();
-        while batches.iter().sum::<usize>() < MESSAGES {
-            if let Heard::Messages(count @ 1..) = next() {
-                batches.push(count);
+        let mut burst = || {
+            for _ in 0..MESSAGES {
+                let op = client.op();
+                let body = Body::json("1".repeat(MESSAGE));
+                let name = Bytes::from_static(b"dear");
+                client
+                    .client
+                    .call(op, Call::Message { name, body })
+                    .unwrap();
             }
-        }
-        // What is read at first, and what takes the time allowed, or a little more.
-        let (first, rest) = batches.split_first().unwrap();
-        assert!(*first <= 8 * 1024 / MESSAGE, "{batches:?}");
-        assert!(rest.iter().all(|count| *count <= 12), "{batches:?}");
+            client.client.flush();
+            let mut batches = Vec::new();
+            while batches.iter().sum::<usize>() < MESSAGES {
+                if let Heard::Messages(count @ 1..) = next() {
+                    batches.push(count);
+                }
+            }
+            batches
+        };
+        burst();
+        // What takes the time allowed, or a little more.
+        let batches = burst();
+        assert!(batches.iter().all(|count| *count <= 12), "{batches:?}");
         server.stop(2, 0);
     });
 }

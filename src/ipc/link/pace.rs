@@ -3,17 +3,17 @@
 //!
 //! Most frames cost microseconds, but what a frame costs is up to its sender: a topic
 //! that is held against a thousand patterns, a publication for a thousand subscribers.
-//! Whatever comes in one read is dealt with before others have their turn. So a
-//! connection begins with little, gets twice as much as long as that goes quickly, and
-//! what was dealt with in the time allowed where it did not.
+//! Whatever comes in one read is dealt with before others have their turn. So where that
+//! has taken longer than is allowed, as much is read as was dealt with in that time, and
+//! twice as much as long as it goes quickly. (A connection does not begin with little:
+//! what a client has sent before it leaves is to be read in one go, as its server may leave too.)
 
 use std::time::Duration;
 
 /// How long what was read at once may take. As long as JavaScript may have the loop in
 /// one visit.
 const ALLOWED: Duration = Duration::from_millis(8);
-/// Bytes that are read at first, and at least.
-const FIRST: usize = 8 * 1024;
+/// Bytes that are read at least.
 const LEAST: usize = 1024;
 
 /// The pace of one connection.
@@ -24,7 +24,7 @@ pub(super) struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { size: FIRST }
+        Self { size: usize::MAX }
     }
 }
 
@@ -38,9 +38,11 @@ impl Pace {
     pub(super) fn took(&mut self, bytes: usize, time: Duration, most: usize) {
         if time > ALLOWED {
             let quick = bytes as f64 * (ALLOWED.as_secs_f64() / time.as_secs_f64());
-            self.size = (quick as usize).clamp(LEAST, self.size.max(LEAST));
+            self.size = (quick as usize)
+                .clamp(LEAST, self.size.max(LEAST))
+                .min(most);
         } else if bytes >= self.size && time < ALLOWED / 2 {
-            self.size = (self.size * 2).min(most);
+            self.size = self.size.saturating_mul(2).min(most);
         }
     }
 }
@@ -54,7 +56,7 @@ mod tests {
 
     #[test]
     fn what_goes_quickly_is_soon_read_as_it_comes() {
-        let mut pace = Pace::default();
+        let mut pace = Pace { size: MOST / 8 };
         let mut reads = 0;
         while let Some(size) = pace.share(MOST) {
             pace.took(size, QUICK, MOST);
@@ -65,11 +67,12 @@ mod tests {
 
     #[test]
     fn less_than_it_might_have_read_proves_nothing() {
-        let mut pace = Pace::default();
+        let mut pace = Pace { size: LEAST };
         for _ in 0..10 {
             pace.took(100, QUICK, MOST);
         }
-        assert_eq!(pace.share(MOST), Some(FIRST));
+        assert_eq!(pace.share(MOST), Some(LEAST));
+        assert_eq!(Pace::default().share(MOST), None, "nothing is known");
     }
 
     #[test]
