@@ -131,7 +131,7 @@ pub struct Session {
     last_received: Instant,
     reading_paused: bool,
     /// When reading last went on after a pause.
-    resumed: Instant,
+    pub(super) resumed: Instant,
     /// Until when a peer that has finished sending may wait for its answers.
     half_closed: Option<Instant>,
 }

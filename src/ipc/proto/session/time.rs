@@ -152,7 +152,8 @@ impl Session {
     /// When a silent client is closed, if that is asked for.
     fn idle_at(&self) -> Option<Instant> {
         let idle = self.config.limits.idle_timeout?;
-        let applies = self.phase == Phase::Open && !self.reading_paused;
+        // All that it may say of a stream may lie in memory already.
+        let applies = self.phase == Phase::Open && !self.reading_paused && !self.holds_shared();
         applies.then(|| self.last_received.max(self.resumed) + idle)
     }
 

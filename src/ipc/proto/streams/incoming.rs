@@ -397,6 +397,12 @@ impl Incoming {
         }
     }
 
+    /// Whether bytes of any stream lie in memory and were not read.
+    pub(super) fn holds_shared(&self) -> bool {
+        let mut pieces = self.streams.values().flat_map(|it| &it.pieces);
+        pieces.any(|piece| matches!(piece, Piece::Shared(_)))
+    }
+
     /// The reader has copied so many of them; the new limit, if it is worth a frame.
     pub(super) fn took_shared(&mut self, number: u32, count: usize) -> Option<(Id, u64)> {
         let stream = self.streams.get_mut(&number)?;

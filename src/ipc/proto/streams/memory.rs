@@ -99,6 +99,13 @@ impl Session {
     pub fn took_shared(&mut self, number: u32, count: usize, now: Instant) {
         let grant = self.streams.incoming.took_shared(number, count);
         self.grant_stream(grant, now);
+        // The peer may have waited for that, however long, and its time begins anew.
+        self.resumed = now;
+    }
+
+    /// Whether bytes in memory wait for a reader of ours.
+    pub(in crate::ipc::proto) fn holds_shared(&self) -> bool {
+        self.streams.incoming.holds_shared()
     }
 
     /// Whether memory of a stream of the peer is in use.
