@@ -24,9 +24,6 @@ const ELECTION: Duration = GIVE_WAY;
 /// How often a holder that nobody knows of is looked at again: one that has just
 /// got the lock says within a millisecond who it is.
 const DOUBTS: u32 = 4;
-/// How often somebody who goes away while we register is tried again, or who
-/// comes in its place.
-const LOSSES: u32 = 8;
 
 /// How an election went.
 enum Vote {
@@ -47,7 +44,6 @@ impl Inner {
         let until = Instant::now() + ELECTION;
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE, 2.0);
         let mut doubts = 0;
-        let mut losses = 0;
         loop {
             let failed = match self.attempt(again).await {
                 Ok(running) => return Ok(running),
@@ -58,8 +54,8 @@ impl Inner {
             }
             match failed.cause {
                 Cause::Refused => return Err(failed),
-                Cause::Gone if losses >= LOSSES => return Err(failed),
-                Cause::Gone => losses += 1,
+                // Somebody else comes in the place of who went, or we do.
+                Cause::Gone => {}
                 Cause::Nobody => match self.stand().await {
                     Vote::Won => continue,
                     Vote::Lost => {}
