@@ -130,7 +130,8 @@ pub struct Session {
     frame_since: Option<Instant>,
     last_received: Instant,
     reading_paused: bool,
-    /// When reading last went on after a pause.
+    /// When reading last went on after a pause, or a peer that may have waited for us was
+    /// let go on: its silence counts from then.
     pub(super) resumed: Instant,
     /// Until when a peer that has finished sending may wait for its answers.
     half_closed: Option<Instant>,

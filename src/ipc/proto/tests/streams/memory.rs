@@ -1,5 +1,7 @@
 //! Bytes that pass through memory of both: what frames say of them, and when.
 
+use std::time::Duration;
+
 use super::*;
 use crate::ipc::proto::LEAST_DIRECT;
 
@@ -32,7 +34,11 @@ impl Shared {
     }
 
     fn with(window: usize) -> Self {
-        let mut pair = Pair::with(sharing(window));
+        Self::of(sharing(window), window)
+    }
+
+    fn of(config: SessionConfig, window: usize) -> Self {
+        let mut pair = Pair::with(config);
         let id = pair.opened(Role::Client, 7);
         Self {
             pair,
@@ -284,6 +290,31 @@ fn the_usual_window_grows_to_the_memory_once_that_is_in_use() {
     shared.pair.shuttle();
     got.extend(shared.get_all());
     assert!(got == data[..second]);
+}
+
+#[test]
+fn a_client_whose_bytes_wait_in_memory_is_not_idle() {
+    let idle = SECOND;
+    let mut config = sharing(WINDOW);
+    config.heartbeat.enabled = false;
+    config.limits.idle_timeout = Some(idle);
+    let mut shared = Shared::of(config, WINDOW);
+    shared.read_a_window();
+    shared.pair.server.next_offer();
+    shared.offer(true);
+    shared.put(&pattern(CHUNK)).unwrap();
+    shared.pair.shuttle();
+    let open_after = |shared: &mut Shared, time: Duration| {
+        shared.pair.now += time;
+        let now = shared.pair.now;
+        shared.pair.server.tick(now);
+        shared.pair.server.is_open()
+    };
+    // Nobody reads for long, and then somebody does: the client's time begins anew.
+    assert!(open_after(&mut shared, idle * 3));
+    shared.get_all();
+    assert!(open_after(&mut shared, idle / 2));
+    assert!(!open_after(&mut shared, idle), "it says nothing, and could");
 }
 
 #[test]
