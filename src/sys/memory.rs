@@ -76,6 +76,9 @@ impl ReadEnd {
     /// # Errors
     /// Those of the system.
     pub(crate) fn create(size: usize) -> io::Result<(Self, OwnedFd)> {
+        if !is_sound() {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         // Kernels before 6.3 don't know the flag.
         let file = memfd_create("smartipc-stream", flags | MemfdFlags::NOEXEC_SEAL)
@@ -121,7 +124,7 @@ impl WriteEnd {
         let sealed = fcntl_get_seals(file)?.contains(SealFlags::SHRINK | SealFlags::GROW);
         let in_memory = || fstatfs(file).is_ok_and(|it| u64::try_from(it.f_type) == Ok(TMPFS));
         let fits = || fstat(file).is_ok_and(|it| u64::try_from(it.st_size) == Ok(size as u64));
-        if !(sealed && in_memory() && fits()) {
+        if !(sealed && in_memory() && fits() && is_sound()) {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         Mapping::new(file, size, ProtFlags::READ | ProtFlags::WRITE).map(Self)
