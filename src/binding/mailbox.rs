@@ -6,7 +6,8 @@
 //!
 //! A batch is three things: `heads`, a fixed number of 32-bit words per record;
 //! `text`, the ASCII payloads of all records in one string, of which JavaScript
-//! takes slices, some of them [many at once](super::runs); and `extras`, the values that don't fit there.
+//! takes slices, some of them [many at once](super::runs); and `extras`, the values that
+//! don't fit there.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -44,7 +44,8 @@ const NAME_IN_EXTRAS: u32 = 0x8000_0000;
 /// keeps a large text alive.
 const LONG_TEXT: usize = 32 * 1024;
 
-/// Appends one notice, which stays where it is: moving it costs more than its record. A bug on the way leaves the batch as it was, but for what
+/// Appends one notice, which stays where it is: moving it costs more than its record. A bug
+/// on the way leaves the batch as it was, but for what
 /// somebody waits for, and tells of itself. False if there is no such thing: then the
 /// connection has to end, which counts the bug, so it is told only where there is none.
 pub(super) fn pack(
