@@ -64,7 +64,8 @@ class IncomingStream extends Readable {
 
   /** Gives the reader what comes next; whether it is ready for more. */
   _take() {
-    if (!turns.mayTake()) {
+    const room = turns.room();
+    if (room === 0) {
       this._inNextTurn = true;
       turns.wait(() => {
         this._inNextTurn = false;
@@ -72,7 +73,9 @@ class IncomingStream extends Readable {
       });
       return false;
     }
-    const found = native.streamRead(this._endpoint._number, this._peer.conn, this._number);
+    // Few large pieces cost less. Of one that does not flow, a piece waits here.
+    const most = this.readableFlowing ? room : HIGH_WATER;
+    const found = native.streamRead(this._endpoint._number, this._peer.conn, this._number, most);
     if (typeof found === 'number') {
       // If it is gone, the record that says why is on its way.
       if (found === R.END) this.push(null);
@@ -125,7 +128,7 @@ class IncomingStream extends Readable {
     const { most, resolve } = taker;
     const pieces = [];
     for (let bytes = 0; bytes < most; ) {
-      const found = native.streamRead(this._endpoint._number, this._peer.conn, this._number);
+      const found = native.streamRead(this._endpoint._number, this._peer.conn, this._number, most - bytes);
       if (typeof found !== 'number') {
         pieces.push(found);
         bytes += found.length;

@@ -34,13 +34,13 @@ let calm = 0;
 let waiting = [];
 let begun = 0;
 
-/** Whether more may be taken in this turn. */
-function mayTake() {
+/** Bytes that may be taken in this turn: none more, or at least a share. */
+function room() {
   if (visit !== visits()) {
     visit = visits();
     taken = 0;
   }
-  return taken < allowed;
+  return taken < allowed ? Math.max(allowed - taken, SHARE) : 0;
 }
 
 /** So many bytes were taken. */
@@ -67,4 +67,4 @@ function nextTurn() {
   for (const goOn of now) goOn();
 }
 
-module.exports = { mayTake, took, wait };
+module.exports = { room, took, wait };

@@ -59,7 +59,8 @@ impl Callback for Write {
     }
 }
 
-/// `streamRead(endpoint, conn, stream)`: a `Buffer`, or a number.
+/// `streamRead(endpoint, conn, stream, most)`: a `Buffer`, or a number. `most` bounds what
+/// is copied out of memory, where a window may lie in one piece; others are as they came.
 pub(super) enum Next {}
 
 impl Callback for Next {
@@ -78,7 +79,7 @@ impl Callback for Next {
                 let link = endpoint.handle.link(conn);
                 let taken = link.and_then(|(link, _)| {
                     let count = match found {
-                        Read::Shared(count) => count,
+                        Read::Shared(count) => count.min(args.u32(3) as usize),
                         _ => link.on_socket(stream),
                     };
                     take(args.env, &link, stream, count)

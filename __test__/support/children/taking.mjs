@@ -1,4 +1,5 @@
-// A server that reads what is streamed to it and tells how much it took in a turn: config { socketPath }.
+// A server that reads what is streamed to it and tells how much it took in a turn,
+// and at once: config { socketPath, reads: 'flowing' | 'awaiting' }.
 import { SmartIpc } from '@push.rocks/smartipc';
 import { config, report } from './report.mjs';
 
@@ -7,6 +8,7 @@ server.on('stream', (info, readable) => {
   let bytes = 0;
   let inTurn = 0;
   let most = 0;
+  let longest = 0;
   let over = false;
   const turn = () => {
     most = Math.max(most, inTurn);
@@ -14,14 +16,21 @@ server.on('stream', (info, readable) => {
     if (!over) setImmediate(turn);
   };
   turn();
-  readable.on('data', (piece) => {
+  const take = (piece) => {
     bytes += piece.length;
     inTurn += piece.length;
-  });
-  readable.on('end', () => {
+    longest = Math.max(longest, piece.length);
+  };
+  const ended = () => {
     over = true;
-    report('taken', { bytes, most });
-  });
+    report('taken', { bytes, most, longest });
+  };
+  if (config.reads === 'flowing') readable.on('data', take).on('end', ended);
+  else awaitAll(readable, take).then(ended);
 });
 await server.start();
 report('ready');
+
+async function awaitAll(readable, take) {
+  for await (const piece of readable) take(piece);
+}

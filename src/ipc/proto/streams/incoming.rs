@@ -15,8 +15,6 @@ use crate::ipc::proto::requests::IdHasher;
 const SMALL: usize = 16 * 1024;
 /// So much of them at most: as long as a chunk of the usual size.
 const JOINED: usize = 64 * 1024;
-/// The same of pieces that lie in memory.
-const JOINED_SHARED: usize = 64 * 1024;
 /// Pieces that may wait, for each `SMALL` bytes of the window, and beside them. In turns, bytes
 /// that come in frames and in memory are not joined, and what keeps account of each has
 /// a price. Our own side never comes near this.
@@ -515,12 +513,10 @@ impl In {
         self.pieces.push_back(piece);
     }
 
-    /// Adds bytes that lie in memory, to those before them as long as one read takes both.
+    /// Adds bytes that lie in memory, to those before them: a read takes as many as it wants.
     fn push_shared(&mut self, count: usize) {
         match self.pieces.back_mut() {
-            Some(Piece::Shared(last)) if self.tail.is_empty() && *last + count <= JOINED_SHARED => {
-                *last += count;
-            }
+            Some(Piece::Shared(last)) if self.tail.is_empty() => *last += count,
             _ => self.push(Piece::Shared(count)),
         }
     }

@@ -351,17 +351,20 @@ fn what_has_waited_for_credit_is_put_there_too() {
 }
 
 #[test]
-fn pieces_are_joined_up_to_a_length() {
+fn what_lies_behind_each_other_is_one_piece_of_which_a_reader_takes_what_it_wants() {
     let mut shared = Shared::new();
     for _ in 0..6 {
         shared.put(&pattern(LEAST_DIRECT)).unwrap();
         shared.pair.shuttle();
     }
     let first = shared.pair.read(Role::Server, shared.id);
-    assert_eq!(first, Read::Shared(4 * LEAST_DIRECT));
+    assert_eq!(first, Read::Shared(6 * LEAST_DIRECT));
     // Asked again it is the same: nothing was copied.
     assert_eq!(shared.pair.read(Role::Server, shared.id), first);
-    assert_eq!(shared.get_all().len(), 6 * LEAST_DIRECT);
+    assert_eq!(shared.get(LEAST_DIRECT + 1).len(), LEAST_DIRECT + 1);
+    let rest = shared.pair.read(Role::Server, shared.id);
+    assert_eq!(rest, Read::Shared(5 * LEAST_DIRECT - 1));
+    assert_eq!(shared.get_all().len(), 5 * LEAST_DIRECT - 1);
 }
 
 #[test]
