@@ -13,11 +13,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use smartipc_native::ipc::client::Call;
 use smartipc_native::ipc::frame::Body;
+use smartipc_native::ipc::link::FLUSH_AT;
 use smartipc_native::ipc::notice::{ConnId, Notice, Sink};
 use smartipc_native::ipc::options::{ClientOptions, Reconnect, ServerOptions};
 #[cfg(unix)]
 use smartipc_native::ipc::poller::Poller;
-use smartipc_native::ipc::proto::Event;
+use smartipc_native::ipc::proto::{Event, Session};
 use smartipc_native::ipc::{Address, ErrorCode, Server};
 use support::{client, echo_server, server, tcp, text, unix, TestServer, PATIENCE};
 
@@ -169,6 +170,40 @@ fn what_was_accepted_and_finds_the_connection_lost_goes_with_the_next() {
         let lost = client.client.send_accepted(&mut accepted(4..6));
         assert_eq!(lost.unwrap_err().code, ErrorCode::Disconnected);
         assert_eq!(client.client.stats().queued_bytes, 0);
+    });
+}
+
+#[test]
+fn a_long_batch_sets_out_before_its_end() {
+    const MESSAGES: usize = 500;
+    let note = || (Bytes::from_static(b"note"), Body::json("1".repeat(100)));
+    everywhere(|address| {
+        let mut server = server(ServerOptions::new(address));
+        server.server.start(1).unwrap();
+        server.told.settled(1).unwrap();
+        let address = server.server.address().unwrap();
+        let mut client = client(ClientOptions::new(address, "long"));
+        let connect = client.op();
+        client.client.connect(connect, Default::default());
+        let conn = server.told.until("connected", |conn, notice| {
+            matches!(notice, Notice::Connected(_)).then_some(conn)
+        });
+        server.server.let_in(conn);
+        client.told.settled(connect).unwrap();
+
+        let mut batch = std::iter::repeat_with(note).take(MESSAGES);
+        client.client.send_accepted(&mut batch).unwrap();
+        assert!(client.client.stats().queued_bytes < FLUSH_AT as u64);
+        let mut most = 0;
+        for _ in 0..MESSAGES {
+            let (name, body) = note();
+            let send = |session: &mut Session, now| {
+                most = most.max(session.output_len());
+                session.message(name, body, now)
+            };
+            server.server.with(conn, send).unwrap().unwrap();
+        }
+        assert!(most < FLUSH_AT, "{most} bytes");
     });
 }
 

@@ -34,6 +34,10 @@ pub use files::{Direction, FileStatus};
 use memory::Memory;
 use pace::Pace;
 
+/// Output above this does not wait for the end of the batch: it is worth a system call, and
+/// the peer works while this side goes on. With four times as much a tenth less passed.
+pub const FLUSH_AT: usize = 16 * 1024;
+
 /// One connection.
 #[derive(Debug)]
 pub struct Link {

@@ -10,10 +10,9 @@ use super::{Client, Inner, Phase, State};
 use crate::ipc::close::CloseReason;
 use crate::ipc::error::{Error, ErrorCode};
 use crate::ipc::frame::{Body, Payload};
-use crate::ipc::link::{now, Link};
+use crate::ipc::link::{now, Link, FLUSH_AT};
 use crate::ipc::notice::{ConnId, Notice, Op};
 use crate::ipc::proto::{topics, Bounds, Event, Sent, Session};
-use crate::ipc::server::FLUSH_AT;
 
 /// One call. The type parameter lets the payload be encoded on the way.
 #[derive(Debug)]

@@ -24,7 +24,7 @@ use super::error::{Error, ErrorCode};
 use super::faults;
 use super::frame::{Protocol, Registration, Welcome};
 use super::hub;
-use super::link::{now, Link};
+use super::link::{now, Link, FLUSH_AT};
 use super::notice::{ConnId, Notice, Op, Sink};
 use super::options::{ServerOptions, SessionConfig};
 use super::proto::topics::Topics;
@@ -307,9 +307,6 @@ impl WeakServer {
         self.0.upgrade().map(|inner| Server { inner })
     }
 }
-
-/// Output above this does not wait for the end of the batch.
-pub(super) const FLUSH_AT: usize = 64 * 1024;
 
 impl Inner {
     fn state(&self) -> MutexGuard<'_, State> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Inner, Phase, Server, FLUSH_AT};
+use super::{Inner, Phase, Server};
 use crate::ipc::bug;
 use crate::ipc::close::CloseReason;
 use crate::ipc::error::{Error, ErrorCode};
@@ -14,6 +14,10 @@ use crate::ipc::link::{now, Link};
 use crate::ipc::notice::{ConnId, Notice};
 use crate::ipc::proto::{topics, Event, Shared};
 use crate::ipc::trace;
+
+/// Output for one of many receivers above this does not wait for the end of the batch:
+/// what is sent to all takes a system call for each.
+const FULL: usize = 64 * 1024;
 
 impl Server {
     /// Sends a message to each of `conns`; nobody waits for a slow one.
@@ -159,7 +163,7 @@ impl Inner {
                 let before = session.output_len();
                 session.share(&mut shared, now);
                 let after = session.output_len();
-                let full = after >= FLUSH_AT || session.is_held_up();
+                let full = after >= FULL || session.is_held_up();
                 (before == 0 && after > 0, full)
             });
             // What a burst fills, the socket empties meanwhile: a client that
