@@ -6,6 +6,7 @@
 const { Pending, answerOf } = require('./pending.js');
 
 const MAX_SOCKETS = 4096; // its default of 1023 is too few for the rows with many clients
+const UNBOUNDED = 0; // of more than 1,000 messages that wait it drops some by default; here all have to arrive
 
 module.exports = {
   title: '`zeromq` over ipc: DEALER and ROUTER, PUB and SUB',
@@ -27,7 +28,7 @@ module.exports = {
     });
     if (!sink.fanout) return {};
 
-    const publisher = new zmq.Publisher({ linger: 0 });
+    const publisher = new zmq.Publisher({ linger: 0, sendHighWaterMark: UNBOUNDED });
     await publisher.bind(urlOf(second(address)));
     const published = new Sending(publisher);
     const publish = (topic, payload) => published.send([topic, encoded(payload)]);
@@ -48,7 +49,7 @@ module.exports = {
 
     let subscriber;
     const subscribe = async (topic, handler) => {
-      subscriber = new zmq.Subscriber({ linger: 0 });
+      subscriber = new zmq.Subscriber({ linger: 0, receiveHighWaterMark: UNBOUNDED });
       subscriber.connect(urlOf(second(address)));
       subscriber.subscribe(topic);
       receive(subscriber, ([_topic, data]) => handler(decoded(data)));
