@@ -4,7 +4,7 @@ import { Readable, Writable, pipeline } from 'stream';
 import { promisify } from 'util';
 import test from 'ava';
 import { deferred, failure, once, settlesSoon, within } from '../support/helpers.cjs';
-import { MIB, arrival, arrivals, bothWays, collect, directions, ending, hash, noise, nothingKept, pair, way } from '../support/streams.mjs';
+import { KIB, MIB, arrival, arrivals, bothWays, collect, directions, ending, hash, noise, nothingKept, pair, way } from '../support/streams.mjs';
 
 const pipe = promisify(pipeline);
 const bytes = noise(3 * MIB + 17);
@@ -155,8 +155,11 @@ bothWays(test, "the sender's promise has the stream's id at once", async (t, { r
   await Promise.all(sent);
 });
 
-bothWays(test, 'no piece is longer than chunkSize, or than the 64 KiB to which shorter ones may be joined', async (t, { receiver, send }) => {
-  for (const [chunkSize, longest] of [[20_000, 65_536], [50_000.9, 65_536], [undefined, 65_536], [200_000, 200_000]] as [number | undefined, number][]) {
+bothWays(test, 'no piece is longer than chunkSize, or than what shorter ones may be joined to', async (t, { receiver, send }) => {
+  // In memory that both processes have mapped more of them lie behind each other.
+  const inMemory = receiver.getStats().driver === 'loop' && process.platform === 'linux';
+  const joined = (inMemory ? 512 : 64) * KIB;
+  for (const [chunkSize, longest] of [[20_000, joined], [50_000.9, joined], [undefined, joined], [200_000, Math.max(joined, 200_000)]] as [number | undefined, number][]) {
     const arrived = arrival(receiver);
     const sent = send([noise(MIB)], { chunkSize });
     const [, readable] = await arrived;
