@@ -28,9 +28,7 @@ pub(super) struct BusyPoll {
     misses: u32,
     /// Traffic after which to go to sleep at once.
     left_out: u32,
-    /// What others may take of the CPU that is given away, as it was earned.
-    earned: Duration,
-    /// What they took beyond that, and we have not made up for.
+    /// What others took of the CPU that was given away, and we have not made up for.
     debt: Duration,
 }
 
@@ -39,10 +37,7 @@ impl BusyPoll {
     /// loop would sleep and is not to: see [`look`](Self::look).
     pub(super) fn note(&mut self, traffic: Traffic, wanted: Duration) -> bool {
         if self.awake {
-            if traffic == Traffic::Came {
-                self.came = true;
-                self.earned = (self.earned + PAID).min(MOST_DEBT);
-            }
+            self.came |= traffic == Traffic::Came;
             self.wanted = self.wanted.max(wanted);
             self.looks = LOOKS;
             return false;
@@ -88,20 +83,14 @@ impl BusyPoll {
     /// Whether giving the CPU away for `away` is reason enough to sleep from now
     /// on: somebody else wants it, and wakes us later than the kernel would. Whoever
     /// computes there does so again, however often a peer has answered in between: so
-    /// what was lost counts until it is made up for. But a peer collects garbage now and
-    /// then: that may take as much as its answers have earned.
+    /// what was lost counts until it is made up for.
     pub(super) fn is_in_the_way(&mut self, away: Duration) -> bool {
-        if !self.awake || away <= LONG {
-            return false;
+        let is = self.awake && away > LONG;
+        if is {
+            self.debt = away.min(MOST_DEBT);
+            self.rest();
         }
-        let beyond = away.saturating_sub(self.earned);
-        self.earned = self.earned.saturating_sub(away);
-        if beyond.is_zero() {
-            return false;
-        }
-        self.debt = beyond.min(MOST_DEBT);
-        self.rest();
-        true
+        is
     }
 
     /// It was for nothing.
@@ -126,12 +115,10 @@ const LOOKS: u32 = 2;
 /// A peer on the same CPU is done with a small message long before this; the
 /// slice of a program that computes is longer.
 const LONG: Duration = Duration::from_micros(500);
-/// What each message makes up for while the loop sleeps after it, and earns while it does
-/// not: small beside the message itself, and a quarter of what staying awake saves, so that
-/// trying again beside a program that computes costs little.
+/// What each message makes up for while the loop sleeps after it: small beside the
+/// message itself, so that trying again beside a program that computes costs little.
 const PAID: Duration = Duration::from_micros(1);
-/// A peer on the same CPU may have had much to do, once; and what was earned in good times
-/// is soon forgotten.
+/// A peer on the same CPU may have had much to do, once.
 const MOST_DEBT: Duration = Duration::from_millis(10);
 /// From here on traffic is left out 511 times: one trial in so much costs next
 /// to nothing, and traffic that comes closer together is still noticed.
@@ -231,26 +218,6 @@ mod tests {
             assert!(busy.is_in_the_way(slice));
         }
         assert!(lost < messages * 2 * PAID, "{lost:?}");
-    }
-
-    #[test]
-    fn a_peer_that_pauses_now_and_then_is_waited_for() {
-        let mut now = Instant::now();
-        let mut busy = BusyPoll::default();
-        assert!(busy.note(Traffic::Came, WANTED));
-        let pause = 4 * LONG;
-        for _ in 0..10 {
-            for _ in 0..3_000 {
-                assert!(busy.look(now));
-                assert!(!busy.is_in_the_way(STEP));
-                busy.note(Traffic::Came, WANTED);
-                now += STEP;
-            }
-            assert!(!busy.is_in_the_way(pause));
-        }
-        // Not for ever, whatever it has earned.
-        assert!(busy.is_in_the_way(MOST_DEBT + STEP));
-        assert!(!busy.note(Traffic::Came, WANTED));
     }
 
     #[test]
