@@ -73,9 +73,11 @@ test('job workers: all jobs are done, that of a killed worker too', async (t) =>
   await boss.saw('30 jobs wait for workers');
   // This one takes a job and never finishes it.
   const dying = run(t, 'job-workers/worker.mjs', [socketPath, 60000]);
-  const fast = run(t, 'job-workers/worker.mjs', [socketPath, 5]);
   const slow = run(t, 'job-workers/worker.mjs', [socketPath, 100]);
-  await dying.saw('job ');
+  await Promise.all([dying.saw('job '), slow.saw('job ')]);
+  // The slow one leaves it time to come before all is done.
+  const fast = run(t, 'job-workers/worker.mjs', [socketPath, 5]);
+  await fast.saw('job ');
   dying.child.kill('SIGKILL');
   await Promise.all([boss.ends(), fast.ends(), slow.ends()]);
 
