@@ -23,6 +23,9 @@ class Outbound extends NativeEndpoint {
     this._settings = settings;
     /** Types that have been checked: type to number. */
     this._types = new Map();
+    /** The last of them, and its number: they come in rows. */
+    this._lastType = undefined;
+    this._lastTypeNumber = 0;
     /** Peers with finished messages to report. */
     this._touched = [];
     /** One-way calls that went out before we had read that we are connected. */
@@ -31,11 +34,16 @@ class Outbound extends NativeEndpoint {
 
   /** The number of a type that may be sent. */
   _typeNumber(type) {
-    const known = this._types.get(type);
-    if (known !== undefined) return known;
-    check.type(type);
-    const number = this._nameNumber(type);
-    if (number !== 0) this._types.set(type, number);
+    if (type === this._lastType && type !== undefined) return this._lastTypeNumber;
+    let number = this._types.get(type);
+    if (number === undefined) {
+      check.type(type);
+      number = this._nameNumber(type);
+      if (number === 0) return number;
+      this._types.set(type, number);
+    }
+    this._lastType = type;
+    this._lastTypeNumber = number;
     return number;
   }
 

@@ -13,7 +13,6 @@ use std::sync::Arc;
 pub struct Backlog(Arc<AtomicUsize>);
 
 /// Records from which on the queue is long: some ten milliseconds of small handlers.
-/// One connection alone, whose window is 1,024 messages, doesn't get there.
 const LONG: usize = 1024;
 
 impl Backlog {

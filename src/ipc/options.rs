@@ -31,7 +31,9 @@ const TCP_STREAM_WINDOW: u32 = STREAM_WINDOW;
 pub struct Limits {
     /// Longest frame body, in bytes, either way. Checked before allocating.
     pub max_message_size: usize,
-    /// Messages and requests of the peer that may be queued or in a handler.
+    /// Messages and requests of the peer that may be queued or in a handler. So many
+    /// that a sender seldom waits for credit: small ones are handled in a microsecond,
+    /// and a process that sleeps is woken in fifty.
     pub window_messages: u32,
     /// Bytes of the peer's messages that may wait for JavaScript.
     pub window_bytes: u32,
@@ -66,7 +68,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_message_size: 8 * 1024 * 1024,
-            window_messages: 1024,
+            window_messages: 4096,
             window_bytes: 8 * 1024 * 1024,
             pending_requests: 10_000,
             subscriptions: 1024,
