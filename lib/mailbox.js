@@ -27,6 +27,8 @@ const FLUSH_EVERY = 64;
 const endpoints = new Map();
 const heads = new Uint32Array(native.headsLength());
 
+const DONE = Promise.resolve();
+
 /** Endpoints with output since the last flush. */
 let dirty = [];
 let flushScheduled = false;
@@ -178,7 +180,7 @@ function markDirtyAtLeisure(endpoint) {
   if (endpoint.dirty) return;
   endpoint.dirty = true;
   dirty.push(endpoint);
-  if (!flushScheduled && !visiting) process.nextTick(afterPromises);
+  if (!flushScheduled && !visiting) DONE.then(flushIfDirty);
 }
 
 /** Whether whoever has output may write it in a later turn: there is one, and this is no visit. */
@@ -186,10 +188,7 @@ function mayHold() {
   return !exiting && !visiting;
 }
 
-function afterPromises() {
-  Promise.resolve().then(flushIfDirty);
-}
-
+/** Promise callbacks that are queued by now have run, and what they queue runs before the tick. */
 function flushIfDirty() {
   if (dirty.length > 0) flushInTick();
 }

@@ -30,16 +30,24 @@ pub(super) struct BusyPoll {
     left_out: u32,
     /// What others took of the CPU that was given away, and we have not made up for.
     debt: Duration,
+    /// How often we have sent something since anything came.
+    unanswered: u32,
 }
 
 impl BusyPoll {
     /// There was traffic, after which to stay awake for `wanted`. True if the
     /// loop would sleep and is not to: see [`look`](Self::look).
     pub(super) fn note(&mut self, traffic: Traffic, wanted: Duration) -> bool {
+        match traffic {
+            Traffic::Came => self.unanswered = 0,
+            Traffic::Left => self.unanswered = self.unanswered.saturating_add(1),
+        }
         if self.awake {
             self.came |= traffic == Traffic::Came;
-            self.wanted = self.wanted.max(wanted);
-            self.looks = LOOKS;
+            if self.unanswered <= MOST_UNANSWERED {
+                self.wanted = self.wanted.max(wanted);
+                self.looks = LOOKS;
+            }
             return false;
         }
         if !self.debt.is_zero() {
@@ -120,6 +128,8 @@ const LONG: Duration = Duration::from_micros(500);
 const PAID: Duration = Duration::from_micros(1);
 /// A peer on the same CPU may have had much to do, once.
 const MOST_DEBT: Duration = Duration::from_millis(10);
+/// Whoever sends more than this without hearing anything is not waiting for answers.
+const MOST_UNANSWERED: u32 = 16;
 /// From here on traffic is left out 511 times: one trial in so much costs next
 /// to nothing, and traffic that comes closer together is still noticed.
 const MOST_MISSES: u32 = 10;
@@ -161,6 +171,24 @@ mod tests {
         now += STEP;
         busy.note(Traffic::Left, WANTED);
         assert_eq!(sleepless(&mut busy, &mut now), TRIAL);
+    }
+
+    #[test]
+    fn what_nobody_answers_does_not_keep_it_awake() {
+        let mut now = Instant::now();
+        let mut busy = BusyPoll::default();
+        let mut turns = 0;
+        busy.note(Traffic::Left, WANTED);
+        while busy.look(now) && turns < 1000 {
+            now += STEP;
+            turns += 1;
+            busy.note(Traffic::Left, WANTED);
+        }
+        assert!(turns <= 2 * TRIAL.as_micros() / STEP.as_micros(), "{turns}");
+        // An answer is worth as much as ever.
+        while !busy.note(Traffic::Came, WANTED) {}
+        busy.note(Traffic::Came, WANTED);
+        assert_eq!(sleepless(&mut busy, &mut now), WANTED);
     }
 
     #[test]
