@@ -10,6 +10,8 @@ const { clock, mayHold, markDirtyAtLeisure } = require('./mailbox');
 
 /** So many have to come quickly one after the other: fewer prove nothing. */
 const QUICK = 3;
+/** To write to so many takes less time than a turn of the event loop. */
+const FEW = 3;
 /** Milliseconds; writing that took longer was interrupted, or has thousands of receivers. */
 const MOST = 0.25;
 
@@ -34,11 +36,11 @@ class Cork {
     this._look = this._look.bind(this);
   }
 
-  /** A broadcast is queued: sees to it that it is written. */
-  add() {
+  /** A broadcast for so many is queued: sees to it that it is written. */
+  add(receivers) {
     this._fresh = true;
     if (this._held && mayHold()) return;
-    if (!this.isPending) {
+    if (!this.isPending && receivers > FEW) {
       this.isPending = true;
       const now = this._now();
       this._quick = now - this._ended < this._cost ? this._quick + 1 : 0;
@@ -77,4 +79,4 @@ class Cork {
   }
 }
 
-module.exports = { Cork, QUICK };
+module.exports = { Cork, FEW, QUICK };

@@ -219,7 +219,7 @@ class IpcServer extends Streaming {
       const { tag, data, units } = encode(payload, advanced);
       const status = native.broadcast(this._number, conns, this._passed(name, type), tag, data, units);
       throwIf(status);
-      if (status !== R.ACCEPTED) this._cork.add();
+      if (status !== R.ACCEPTED) this._cork.add(conns.length);
     }
   }
 
@@ -227,9 +227,10 @@ class IpcServer extends Streaming {
   publish(topic, payload) {
     return this._attempt(() => {
       check.topic(topic);
-      const { text, bytes, tag } = shared(payload, this._settings.advanced);
-      throwIf(native.publishFromServer(this._number, topic, tag, text, bytes));
-      this._cork.add();
+      const { tag, data, units } = encode(payload, this._settings.advanced);
+      const receivers = native.publishToAll(this._number, this._nameNumber(topic), tag, data, units);
+      throwIf(receivers);
+      if (receivers > 0) this._cork.add(receivers);
     });
   }
 
@@ -377,12 +378,6 @@ class IpcServer extends Streaming {
     if (this._state === 'running') return;
     throw new IpcError('IPC_ERR_NOT_CONNECTED', 'The server is not running');
   }
-}
-
-/** A payload for many receivers, in Rust's memory once. */
-function shared(payload, advanced) {
-  const { tag, data } = encode(payload, advanced);
-  return typeof data === 'string' ? { tag, text: data, bytes: undefined } : { tag, text: undefined, bytes: data };
 }
 
 function throwIf(failed) {

@@ -165,7 +165,10 @@ fn a_server_takes_over_with_all_subscriptions() {
     let server = echo_server(ServerOptions::new(address));
     server.hears("connected");
     server.hears("connected");
-    server.server.publish("news", Body::json("1")).unwrap();
+    server
+        .server
+        .publish("news".into(), Body::json("1"))
+        .unwrap();
     server.server.flush();
     assert_eq!(hears(&mut first), "1");
     assert_eq!(hears(&mut second), "1");

@@ -3,7 +3,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import test from 'ava';
 import { SmartIpc } from '@push.rocks/smartipc';
-import { Cork, QUICK } from '../../lib/cork.js';
+import { Cork, FEW, QUICK } from '../../lib/cork.js';
 import { closeAfter, once, recorder, startChild, tempSocket } from '../support/helpers.cjs';
 
 /** Time, turns of the event loop and writing that takes `cost`, all of them virtual. */
@@ -21,7 +21,7 @@ function world(cost: number) {
       // Each broadcast waits until writing begins.
       waits.push(queued.splice(0).map((at) => begun - at));
       now += cost;
-      cork.wrote(begun, now);
+      if (cork.isPending) cork.wrote(begun, now);
     },
   };
   const cork = new Cork(
@@ -33,9 +33,9 @@ function world(cost: number) {
     waits,
     looks: () => looks.length,
     flush: endpoint.flush,
-    broadcast() {
+    broadcast(receivers = 100) {
       queued.push(now);
-      cork.add();
+      cork.add(receivers);
     },
     /** A turn passes, and what is at leisure is written in it. */
     async turn(takes: number) {
@@ -69,6 +69,25 @@ test('those that come faster leave together, and none waits for longer than writ
   t.deepEqual(waits.slice(0, QUICK), Array(QUICK).fill([0]), 'a few quick ones prove nothing');
   t.true(waits.length < 30, `${waits.length} times`);
   t.true(Math.max(...waits.flat()) < cost + 0.021, `${Math.max(...waits.flat())} ms`);
+});
+
+test('those for a few are not held, unless others are', async (t) => {
+  const { broadcast, turn, waits } = world(0.1);
+  for (let i = 0; i < 20; i++) {
+    broadcast(FEW);
+    await turn(0.001);
+  }
+  t.deepEqual(waits, Array(20).fill([0]));
+  for (let i = 0; i <= QUICK; i++) {
+    broadcast(FEW + 1);
+    await turn(0.001);
+  }
+  t.is(waits.length, 20 + QUICK, 'held');
+  broadcast(1);
+  await turn(0.001);
+  t.is(waits.length, 20 + QUICK, 'they keep their order');
+  await turn(0.001);
+  t.is(waits.at(-1)?.length, 2);
 });
 
 test('the last of them is written in the turn that brings no other', async (t) => {
@@ -106,12 +125,21 @@ test('what somebody else writes meanwhile is not looked for twice', async (t) =>
   }
 });
 
-/** A server of one client, whose next broadcasts are held until a turn brings none. */
+/** As many clients as it takes for a broadcast to be held; the first is as given. */
+async function crowd(t: any, options: object) {
+  const clients = Array.from({ length: FEW + 1 }, (_, index) =>
+    closeAfter(t, SmartIpc.createClient({ ...(options as any), clientOnly: true, autoReconnect: false, ...(index > 0 && { clientId: `other-${index}` }) }))
+  );
+  for (const client of clients.slice(1)) await client.connect();
+  return clients[0];
+}
+
+/** A server whose next broadcasts are held until a turn brings none, and one of its clients. */
 async function holding(t: any) {
   const socketPath = tempSocket(t);
   const server: any = closeAfter(t, SmartIpc.createServer({ id: 'cork', socketPath }));
-  const client = closeAfter(t, SmartIpc.createClient({ id: 'cork', socketPath, clientId: 'it', clientOnly: true }));
   await server.start();
+  const client = await crowd(t, { id: 'cork', socketPath, clientId: 'it' });
   await client.connect();
   const heard = recorder();
   client.onMessage('tick', (number) => heard(number));
@@ -157,7 +185,7 @@ test.serial('process.exit() does not lose a broadcast that is held', async (t) =
   const socketPath = tempSocket(t);
   const child = startChild(t, 'ending', { scenario: 'server with a broadcast that is held', socketPath });
   await child.report('started');
-  const client = closeAfter(t, SmartIpc.createClient({ id: 'ending', socketPath, clientOnly: true, autoReconnect: false }));
+  const client = await crowd(t, { id: 'ending', socketPath, clientId: 'last' });
   const heard = recorder();
   client.onMessage('news', (number) => heard(number));
   await client.connect();

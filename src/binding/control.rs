@@ -4,13 +4,13 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use napi::bindgen_prelude::{Error, Result, Uint8Array};
+use napi::bindgen_prelude::{Error, Result};
 use napi_derive::napi;
 
 use super::endpoint::{self, Endpoint, Handle};
 use super::pack::describe_error;
 use crate::ipc::client::{Call, ConnectOptions};
-use crate::ipc::frame::{Body, Encoding, Failure};
+use crate::ipc::frame::Failure;
 use crate::ipc::proto::Session;
 
 /// What "for ever" comes to where a clock has to hold it.
@@ -156,37 +156,6 @@ pub fn fail(
 #[napi(catch_unwind)]
 pub fn count_error(endpoint: u32, conn: u32) -> Result<()> {
     with_session(endpoint, conn, |session, _| session.count_error())
-}
-
-fn shared_body(encoding: u32, text: Option<String>, bytes: Option<Uint8Array>) -> Body {
-    let encoding = u8::try_from(encoding).ok().and_then(Encoding::from_number);
-    let payload = match (text, bytes) {
-        (Some(text), _) => Bytes::from(text),
-        (None, Some(bytes)) => Bytes::copy_from_slice(&bytes),
-        (None, None) => Bytes::new(),
-    };
-    Body {
-        headers: None,
-        encoding: encoding.unwrap_or(Encoding::None),
-        payload,
-    }
-}
-
-/// Publishes in the name of a server.
-#[napi(catch_unwind)]
-pub fn publish_from_server(
-    endpoint: u32,
-    topic: String,
-    encoding: u32,
-    text: Option<String>,
-    bytes: Option<Uint8Array>,
-) -> Result<Option<String>> {
-    let endpoint = find(endpoint)?;
-    let Handle::Server(server) = &endpoint.handle else {
-        return Ok(None);
-    };
-    let result = server.publish(&topic, shared_body(encoding, text, bytes));
-    Ok(result.err().map(|error| failed(&error)))
 }
 
 /// Closes one client's connection to a server.

@@ -161,6 +161,35 @@ impl Callback for Broadcast {
     }
 }
 
+/// `publishToAll(endpoint, name, encoding, payload, units)`, for servers: for how many
+/// receivers JavaScript has to have it written.
+pub(super) enum PublishToAll {}
+
+impl Callback for PublishToAll {
+    fn call(args: &Arguments<9>) -> sys::napi_value {
+        let Some(endpoint) = endpoint::get(args.u32(0)) else {
+            return failure(args.env, &gone());
+        };
+        let Handle::Server(server) = &endpoint.handle else {
+            return failure(args.env, &gone());
+        };
+        let topic = name(&endpoint, args.u32(1));
+        let body = body(args, 2, None);
+        match server.publish(topic, body.owned()) {
+            Ok(receivers) if receivers > 0 && to_flush(&endpoint) != 0 => {
+                value::number(args.env, u32::try_from(receivers).unwrap_or(u32::MAX))
+            }
+            Ok(_) => value::number(args.env, 0),
+            Err(error) => failure(args.env, &error),
+        }
+    }
+
+    /// It is of no connection.
+    fn failed(args: &Arguments<9>, error: &Error) -> sys::napi_value {
+        failure(args.env, error)
+    }
+}
+
 /// `respond(endpoint, conn, id, encoding, payload, units)`: a status; an answer
 /// for a connection that is over is dropped, for nobody waits.
 pub(super) enum Respond {}

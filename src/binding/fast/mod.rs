@@ -34,13 +34,14 @@ const ROOM_FOR_BATCH: u32 = 8;
 
 /// Adds the callbacks to the module.
 pub(super) fn register(env: &Env, exports: &Object<'_>) -> Result<()> {
-    let callbacks: [(&CStr, sys::napi_callback); 11] = [
+    let callbacks: [(&CStr, sys::napi_callback); 12] = [
         (c"drain", Some(enter::<drain::Drain>)),
         (c"message", Some(enter::<calls::Message>)),
         (c"messages", Some(enter::<messages::Messages>)),
         (c"request", Some(enter::<calls::Request>)),
         (c"publish", Some(enter::<calls::Publish>)),
         (c"broadcast", Some(enter::<calls::Broadcast>)),
+        (c"publishToAll", Some(enter::<calls::PublishToAll>)),
         (c"respond", Some(enter::<calls::Respond>)),
         (c"finished", Some(enter::<calls::Finished>)),
         (c"flush", Some(enter::<calls::Flush>)),

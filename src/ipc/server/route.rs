@@ -28,15 +28,17 @@ impl Server {
         self.inner.fan_out(conns, Frame::Message { name, body })
     }
 
-    /// Publishes to all subscribers of a topic, in the server's own name.
+    /// Publishes to all subscribers of a topic, in the server's own name; returns how many
+    /// there are.
     ///
     /// # Errors
     /// If the topic is none, or the message is larger than this server allows.
-    pub fn publish(&self, topic: &str, body: Body) -> Result<(), Error> {
-        topics::check_topic(topic)
+    pub fn publish(&self, topic: Bytes, body: Body) -> Result<usize, Error> {
+        let text = String::from_utf8_lossy(&topic);
+        topics::check_topic(&text)
             .map_err(|error| Error::local(ErrorCode::InvalidTopic, error.to_string()))?;
-        let receivers = self.inner.topics().receivers(topic);
-        let topic = Bytes::copy_from_slice(topic.as_bytes());
+        let receivers = self.inner.topics().receivers(&text);
+        drop(text);
         self.inner.fan_out(
             &receivers,
             Frame::Topic {
@@ -44,7 +46,8 @@ impl Server {
                 publisher: Bytes::new(),
                 body,
             },
-        )
+        )?;
+        Ok(receivers.len())
     }
 }
 
